@@ -1,0 +1,278 @@
+/* The ABI between the BPF programs and the frontend: the one definition that both sides use.
+ *
+ * tracer/abi.py reads this file: `#define NAME number`, `enum name { ... }` and `struct name { ... }` whose
+ * fields are u8, u16, u32, u64, s64, char or arrays of them. Every struct is laid out without holes and
+ * says its size. Times are CLOCK_MONOTONIC nanoseconds; addresses are the target's.
+ */
+#pragma once
+
+#define MAX_FRAMES 127
+#define FRAMES_PER_CALL 8
+#define HISTOGRAM_SLOTS 64
+#define COMM_LENGTH 16
+
+/* ---- unwind tables ------------------------------------------------------------------------------------ */
+
+/* How one row finds the caller's frame. A row is a u64:
+ * file-relative pc << 32 | (cfa offset / 8, s16) << 16 | (rbp slot / 8, s8) << 8 | type.
+ * The rbp slot is relative to the CFA and negative; 0: rbp is unchanged; 1 (as offset 8): saved at [rbp].
+ */
+enum row_type {
+    ROW_NONE,   /* no code here: the gap after a function */
+    ROW_RSP,    /* CFA = rsp + offset */
+    ROW_RBP,    /* CFA = rbp + offset */
+    ROW_PLT,    /* CFA = rsp + 8, and 8 more from the offset'th byte of the 16-byte stub on */
+    ROW_SIGNAL, /* the kernel's signal frame: rip, rsp and rbp lie in the saved context */
+    ROW_DRAP,   /* CFA = *(rbp + offset): a function that realigned its stack */
+    ROW_END,    /* the outermost frame: _start, clone3 */
+    ROW_BAD     /* a rule that a row cannot hold */
+};
+
+/* The rows to search for 256 bytes of text. */
+struct row_block {
+    u32 first;
+    u32 rows;
+};
+_Static_assert(sizeof(struct row_block) == 8, "row_block");
+
+#define MAPPING_FRAME_POINTERS 1 /* code without .eh_frame: follow rbp */
+
+/* One executable mapping of one process. Sorted by start within a process. */
+struct mapping {
+    u64 start;
+    u64 end;
+    u64 bias;        /* address - bias = the file's own address, which the rows are in */
+    u32 first_pc;    /* file-relative pc at which block `first_block` begins; a multiple of 256 */
+    u32 first_block;
+    u32 blocks;
+    u32 flags;
+};
+_Static_assert(sizeof(struct mapping) == 40, "mapping");
+
+/* Why a stack ended. */
+enum stack_end {
+    END_COMPLETE,
+    END_NO_MAPPING,   /* the pc lies in no known mapping: code mapped since the tables were built */
+    END_NO_ROW,       /* the file has no unwind row for this pc */
+    END_UNREADABLE,   /* the stack could not be read */
+    END_BAD_ROW,      /* a rule that a row cannot hold */
+    END_TOO_DEEP,     /* more than MAX_FRAMES frames */
+    END_JIT,          /* frame pointers, followed for lack of unwind rows, led nowhere */
+    END_UNKNOWN,      /* the stack was not taken */
+    STACK_ENDS
+};
+
+/* ---- a traced process --------------------------------------------------------------------------------- */
+
+#define TARGET_OTHER_PID_NAMESPACE 1 /* its locks hold thread ids of its own pid namespace */
+
+struct target {
+    u64 ns_device;
+    u64 ns_inode;
+    u32 first_mapping;
+    u32 mappings;
+    u32 flags;
+    u32 pad;
+};
+_Static_assert(sizeof(struct target) == 32, "target");
+
+/* ---- waits -------------------------------------------------------------------------------------------- */
+
+enum phase { PHASE_IDLE, PHASE_BETWEEN, PHASE_ASLEEP };
+
+enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED, OUTCOME_FAILED };
+
+#define WAIT_WORD_UNCHANGED 1   /* the word still equalled val when the last sleep ended */
+#define WAIT_RESUMED 2          /* the kernel asked for the interrupted sleep to be resumed */
+#define WAIT_OWNER_CONFIRMED 4  /* the owner read at the wait's start woke the word */
+#define WAIT_STACK_TAKEN 8
+
+/* What a thread waits, or has last waited, for. */
+struct thread_state {
+    u64 word;
+    u64 started;    /* the first sleep's start */
+    u64 ended;      /* the last sleep's end; 0 before the first */
+    u64 slept;      /* the current sleep's start */
+    u64 left;       /* when our last hook on its sleep's end was done: from here on the thread itself runs */
+    u64 run_delay;  /* ns that the thread had waited for a CPU by then */
+    u64 ip;
+    u64 sp;
+    u64 bp;
+    u64 stack;      /* stack id, 0: not taken */
+    u64 object;     /* class of the object that the word lies in, 0: none known */
+    u64 request;    /* of this thread when the wait began, 0: none */
+    u64 owner_request;
+    u32 pid;
+    u32 operation;  /* the futex command with its flags, as passed */
+    u32 value;      /* the word's expected value, as passed */
+    u32 owner;      /* as the lock names it: a tid of the target's own pid namespace; 0: unknown */
+    u32 sleeps;
+    u32 phase;
+    u32 outcome;
+    u32 flags;
+};
+_Static_assert(sizeof(struct thread_state) == 136, "thread_state");
+
+/* Waits are summed per word, call instruction, way of waiting and request; the first stack tells the kind. */
+struct wait_key {
+    u64 word;
+    u64 ip;
+    u64 object;
+    u64 request;    /* on whose behalf, 0: none known */
+    u32 pid;
+    u32 operation;
+    u32 value;      /* as passed, where it tells the way of waiting: else 0 */
+    u32 pad;
+};
+_Static_assert(sizeof(struct wait_key) == 48, "wait_key");
+
+struct wait_total {
+    u64 stack;      /* of the first wait */
+    u64 waits;
+    u64 wait_ns;
+    u64 max_wait_ns;
+    u64 sleeps;
+    u64 timeouts;
+    u64 interrupted;
+    u64 long_waits;
+    u64 long_wait_ns;
+    u64 eagain;     /* calls that did not sleep: the word had changed */
+    u32 histogram[HISTOGRAM_SLOTS]; /* by floor(log2 ns) */
+};
+_Static_assert(sizeof(struct wait_total) == 336, "wait_total");
+
+struct owner_key {
+    u64 word;
+    u64 object;
+    u64 request;       /* of the waiter */
+    u64 owner_request; /* of the owner, when the wait began */
+    u32 pid;
+    u32 owner;
+};
+_Static_assert(sizeof(struct owner_key) == 40, "owner_key");
+
+struct owner_total {
+    u64 waits;
+    u64 wait_ns;
+    u64 confirmed;
+};
+_Static_assert(sizeof(struct owner_total) == 24, "owner_total");
+
+/* ---- blame -------------------------------------------------------------------------------------------- */
+
+struct word_key {
+    u64 word;
+    u32 pid;
+    u32 pad;
+};
+_Static_assert(sizeof(struct word_key) == 16, "word_key");
+
+struct word_state {
+    u64 waiters;       /* sum over the waiters of (their start << 16 | 1): see bpf/waits.h */
+    u64 charged;       /* waiter-nanoseconds that have found their release site, modulo 2^48 */
+    u64 short_ns;      /* charged by releases below the threshold */
+    u64 short_releases;
+    u64 unreleased_ns; /* ended by a timeout, a signal, or another process */
+    u64 unreleased;
+    u64 object;
+    u32 last_waker;    /* as a lock of the target names it */
+    u32 pad;
+};
+_Static_assert(sizeof(struct word_state) == 64, "word_state");
+
+/* ---- requests ----------------------------------------------------------------------------------------- */
+
+/* A call being served, as a u64: program << 32 | procedure << 8 | 1. 0: none. */
+
+/* ---- events ------------------------------------------------------------------------------------------- */
+
+enum event_type { EVENT_WAIT = 1, EVENT_RELEASE, EVENT_STACK, EVENT_EXEC, EVENT_CALL };
+
+/* A wait that reached the threshold and is over. */
+struct wait_event {
+    u32 type;
+    u32 pid;
+    u32 tid;
+    u32 owner;
+    u64 word;
+    u64 started;
+    u64 ended;
+    u64 ip;
+    u64 stack;
+    u64 object;
+    u64 request;
+    u64 owner_request;
+    u32 operation;
+    u32 value;
+    u32 sleeps;
+    u32 outcome;
+    u32 flags;
+    u32 pad;
+    char comm[COMM_LENGTH];
+};
+_Static_assert(sizeof(struct wait_event) == 120, "wait_event");
+
+/* A release that was charged with the threshold or more. */
+struct release_event {
+    u32 type;
+    u32 pid;
+    u32 tid;
+    u32 operation;
+    u64 word;
+    u64 time;
+    u64 blame_ns;
+    u64 stack;
+    u64 object;
+    u64 request;
+    char comm[COMM_LENGTH];
+};
+_Static_assert(sizeof(struct release_event) == 80, "release_event");
+
+/* A stack seen for the first time; `frames` pcs are sent, innermost first. */
+struct stack_event {
+    u32 type;
+    u32 pid;
+    u32 tid;
+    u16 frames;
+    u16 end;
+    u64 id;
+    u64 pcs[MAX_FRAMES];
+};
+_Static_assert(sizeof(struct stack_event) == 1040, "stack_event");
+
+struct exec_event {
+    u32 type;
+    u32 pid;
+};
+_Static_assert(sizeof(struct exec_event) == 8, "exec_event");
+
+/* A served call of a known server is over: its reply is queued. */
+struct call_event {
+    u32 type;
+    u32 pid;
+    u32 tid;
+    u32 failed;
+    u64 request;
+    u64 received;   /* its header was decoded by the event loop */
+    u64 dispatched; /* a worker took it */
+    u64 replied;
+    u64 client;     /* address of the connection's object */
+    u64 bytes;      /* length of the request message */
+};
+_Static_assert(sizeof(struct call_event) == 64, "call_event");
+
+/* ---- counters and control ------------------------------------------------------------------------------ */
+
+enum counter {
+    COUNTER_FUTEX_CALLS,
+    COUNTER_WAITS_LOST,     /* a wait that no map had room for */
+    COUNTER_STACKS_LOST,    /* a new stack that the ring buffer had no room for */
+    COUNTER_EVENTS_LOST,    /* a long wait or release that the ring buffer had no room for */
+    COUNTER_CALLS_LOST,
+    COUNTER_STACKS,         /* stacks taken */
+    COUNTER_STACK_ENDS,     /* the first of STACK_ENDS counters: how they ended */
+    COUNTER_AFTER_STACK_ENDS = COUNTER_STACK_ENDS + STACK_ENDS,
+    COUNTER_RUNS = COUNTER_AFTER_STACK_ENDS, /* hooks run for a target's thread */
+    COUNTER_PROGRAM_NS,     /* and the time they took, where the kernel's own statistics are refused */
+    COUNTERS
+};
