@@ -1,1 +1,1 @@
-"""The stages of a trace as frozen dataclasses, without I/O: targets, stacks, locks, sums of waits, the report."""
+"""The stages of a trace as frozen dataclasses, without I/O: targets, stacks, locks, sums, the report."""

@@ -24,9 +24,9 @@ class HeldUpBy:
 
 @dataclass(frozen=True, slots=True)
 class RequestTotal:
-    """All calls of one API. Latency runs from the decoded header to the queued reply, `throttled_ns` before it.
+    """All calls of one API. Latency runs from the decoded header to the queued reply; `throttled_ns` lies before.
 
-    queued + lock_wait + cond_wait + other = total latency. With scheduler data other = cpu + runqueue + blocked.
+    queued + lock_wait + cond_wait + other = total. With scheduler data other = cpu + runqueue + blocked.
     """
 
     api: str

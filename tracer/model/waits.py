@@ -97,7 +97,7 @@ class OwnerSum:
 
 @dataclass(frozen=True, slots=True)
 class LockTotal:
-    """Every ended wait for one lock, whatever its length. `histogram[i]` counts waits of 2**i to 2**(i+1) ns."""
+    """Every ended wait for one lock, of any length. `histogram[i]` counts waits of 2**i to 2**(i+1) ns."""
 
     lock: Lock
     waits: int = 0
