@@ -10,6 +10,7 @@
 #define FRAMES_PER_CALL 8
 #define HISTOGRAM_SLOTS 64
 #define COMM_LENGTH 16
+#define STACK_HEADER 24 /* bytes of a stack_event before its pcs */
 
 /* ---- unwind tables ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,134 @@
+/* The stack walk, FRAMES_PER_CALL frames a program, and what becomes of a finished stack. */
+
+/* What a stack is taken for, and how far the walk has come. `stack` is what is sent. */
+struct walk {
+    struct cursor at;
+    u32 first_mapping;
+    u32 mappings;
+    u32 then; /* enum program */
+    u32 frames;
+    u64 hash;
+    struct release_event release;
+    struct stack_event stack;
+};
+BPF_PERCPU_ARRAY(walks, struct walk, 1);
+
+INLINE struct mapping *find_mapping(struct walk *walk, u64 pc) {
+    u32 step, found = 0, index;
+    struct mapping *mapping;
+    for (step = MAPPING_STEP; step; step >>= 1) {
+        u64 inside = below(found + step, walk->mappings);
+        index = walk->first_mapping + ((found + step) & inside);
+        mapping = mappings.lookup(&index);
+        if (!mapping)
+            return 0;
+        found += step & inside & at_most(mapping->start, pc);
+    }
+    index = walk->first_mapping + found;
+    mapping = mappings.lookup(&index);
+    return mapping && mapping->start <= pc && pc < mapping->end ? mapping : 0;
+}
+
+/* The row for a pc, or a row of type ROW_NONE. */
+INLINE u32 find_row(struct mapping *mapping, u64 pc) {
+    u64 relative = (u32)(pc - mapping->bias), *row;
+    u32 block_index = ((u32)relative - mapping->first_pc) >> 8, step, found = 0, index;
+    if ((u32)relative < mapping->first_pc || block_index >= mapping->blocks)
+        return ROW_NONE;
+    index = mapping->first_block + block_index;
+    struct row_block *block = unwind_blocks.lookup(&index);
+    if (!block)
+        return ROW_NONE;
+    u32 first = block->first, rows = block->rows;
+    for (step = ROW_STEP; step; step >>= 1) {
+        u64 inside = below(found + step, rows);
+        index = first + ((found + step) & inside);
+        row = unwind_rows.lookup(&index);
+        if (!row)
+            return ROW_NONE;
+        found += step & inside & at_most(*row >> 32, relative);
+    }
+    index = first + found;
+    row = unwind_rows.lookup(&index);
+    return row && *row >> 32 <= relative ? (u32)*row : ROW_NONE;
+}
+
+INLINE u32 step_out(struct walk *walk) {
+    u64 pc = walk->at.ip - (walk->at.exact ? 0 : 1);
+    struct mapping *mapping = find_mapping(walk, pc);
+    if (!mapping)
+        return END_NO_MAPPING;
+    if (mapping->flags & MAPPING_FRAME_POINTERS)
+        return step_frame_pointer(&walk->at);
+    return step_row(&walk->at, find_row(mapping, pc));
+}
+
+/* Starts the walk and does not return, unless the kernel refuses the tail call. */
+INLINE void take_stack(void *ctx, struct target *target, struct ids ids, struct registers *user, u32 then) {
+    u32 zero = 0;
+    struct walk *walk = walks.lookup(&zero);
+    if (!walk)
+        return;
+    walk->at.ip = user->ip;
+    walk->at.sp = user->sp;
+    walk->at.bp = user->bp;
+    walk->at.exact = 1;
+    walk->first_mapping = target->first_mapping;
+    walk->mappings = target->mappings;
+    walk->then = then;
+    walk->frames = 0;
+    walk->hash = 0xcbf29ce484222325ull ^ ids.pid;
+    walk->stack.pid = ids.pid;
+    walk->stack.tid = ids.tid;
+    programs.call(ctx, PROGRAM_UNWIND);
+}
+
+INLINE void add_frame(struct walk *walk) {
+    u64 mixed = (walk->hash ^ walk->at.ip) * 0x9e3779b97f4a7c15ull;
+    walk->stack.pcs[walk->frames & 127] = walk->at.ip;
+    walk->frames += 1;
+    walk->hash = mixed ^ mixed >> 29;
+}
+
+int unwind(void *ctx) {
+    u32 zero = 0, k, end = KEEP_GOING;
+    struct walk *walk = walks.lookup(&zero);
+    if (!walk)
+        return 0;
+    for (k = 0; k < FRAMES_PER_CALL; k++) {
+        if (walk->frames >= MAX_FRAMES) {
+            end = END_TOO_DEEP;
+            break;
+        }
+        add_frame(walk);
+        end = step_out(walk);
+        if (end != KEEP_GOING)
+            break;
+    }
+    if (end == KEEP_GOING) {
+        programs.call(ctx, PROGRAM_UNWIND);
+        end = END_TOO_DEEP;
+    }
+    walk->stack.end = end;
+    programs.call(ctx, walk->then);
+    return 0;
+}
+
+/* Sends the stack if it is new. Returns its id: 0 where it was lost. */
+INLINE u64 keep_stack(struct walk *walk) {
+    u64 id = (walk->hash ^ walk->stack.end) | 1;
+    u32 frames = walk->frames & 127, one = 1;
+    count(COUNTER_STACKS);
+    count(COUNTER_STACK_ENDS + (walk->stack.end & 7));
+    if (known_stacks.lookup(&id))
+        return id;
+    walk->stack.type = EVENT_STACK;
+    walk->stack.frames = frames;
+    walk->stack.id = id;
+    if (events.ringbuf_output(&walk->stack, STACK_HEADER + frames * 8, BPF_RB_NO_WAKEUP)) {
+        count(COUNTER_STACKS_LOST);
+        return 0;
+    }
+    known_stacks.update(&id, &one);
+    return id;
+}

@@ -1,0 +1,40 @@
+/* Maps of the futex part. Capacities come from the loader. */
+
+/* Tail-called programs, by their place in `programs`. */
+enum program { PROGRAM_UNWIND, PROGRAM_WAIT_STACK, PROGRAM_RELEASE_STACK, PROGRAMS };
+BPF_PROG_ARRAY(programs, 4);
+
+BPF_RINGBUF_OUTPUT(events, EVENT_PAGES);
+BPF_PERCPU_ARRAY(counters, u64, COUNTERS);
+BPF_HASH(targets, u32, struct target, 1024);
+
+BPF_F_TABLE("hash", u32, struct thread_state, threads, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct wait_key, struct wait_total, wait_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct owner_key, struct owner_total, owner_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct word_key, struct word_state, words, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", u64, u32, known_stacks, STACKS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_ARRAY(no_waits, struct wait_total, 1); /* too large for the program's own stack */
+
+BPF_F_TABLE("array", u32, u64, unwind_rows, ROWS_CAPACITY, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct row_block, unwind_blocks, BLOCKS_CAPACITY, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct mapping, mappings, MAPPINGS_CAPACITY, BPF_F_MMAPABLE);
+
+INLINE void count(u32 counter) {
+    u64 *n = counters.lookup(&counter);
+    if (n)
+        *n += 1;
+}
+
+#ifndef WITH_REQUESTS
+INLINE u64 current_request(u32 tid) {
+    return 0;
+}
+INLINE u64 request_of(u32 pid, u32 tid) {
+    return 0;
+}
+#endif
+#ifndef WITH_OBJECTS
+INLINE u64 object_class(u32 pid, u64 word) {
+    return 0;
+}
+#endif

@@ -1,0 +1,131 @@
+/* What a futex call means: pure rules, without any map. */
+#pragma once
+
+enum futex_command {
+    FUTEX_WAIT = 0,
+    FUTEX_WAKE = 1,
+    FUTEX_REQUEUE = 3,
+    FUTEX_CMP_REQUEUE = 4,
+    FUTEX_WAKE_OP = 5,
+    FUTEX_LOCK_PI = 6,
+    FUTEX_UNLOCK_PI = 7,
+    FUTEX_WAIT_BITSET = 9,
+    FUTEX_WAKE_BITSET = 10,
+    FUTEX_WAIT_REQUEUE_PI = 11,
+    FUTEX_CMP_REQUEUE_PI = 12,
+    FUTEX_LOCK_PI2 = 13
+};
+
+#define FUTEX_COMMAND_MASK 127
+#define FUTEX_WAITERS 0x80000000u
+#define FUTEX_TID_MASK 0x3fffffffu
+
+/* glibc's values of a word that somebody waits for. */
+#define MUTEX_CONTENDED 2
+#define RWLOCK_PHASE_HELD 3
+
+/* How long a thread that has lost the race for a lock may run before it sleeps again. */
+#define RETRY_NS 8000
+
+#define RET_EAGAIN -11
+#define RET_EINTR -4
+#define RET_ETIMEDOUT -110
+#define RET_RESTART_FIRST -514 /* ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS: the call is made again */
+#define RET_RESTART_LAST -512
+#define RET_RESTART_BLOCK -516 /* the sleep goes on as restart_syscall */
+
+INLINE int is_wait(u32 command) {
+    return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI ||
+           command == FUTEX_LOCK_PI2 || command == FUTEX_WAIT_REQUEUE_PI;
+}
+
+INLINE int is_wake(u32 command) {
+    return command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET || command == FUTEX_UNLOCK_PI ||
+           command == FUTEX_WAKE_OP || command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE ||
+           command == FUTEX_CMP_REQUEUE_PI;
+}
+
+/* The part of the expected value that tells ways of waiting apart: readers from writers of one rwlock.
+ * Elsewhere it is a count, a generation or a tid, and says nothing.
+ */
+INLINE u32 way_of_waiting(u32 command, u32 value) {
+    return command == FUTEX_WAIT_BITSET && value <= RWLOCK_PHASE_HELD ? value : 0;
+}
+
+struct futex_call {
+    u64 word;
+    u32 operation;
+    u32 value;
+};
+
+/* A word that keeps its value over the whole wait of a mutex, plain, timed or robust: a second sleep there
+ * is the same wait, whatever lies between, because a mutex taken after sleeping is unlocked by a wake.
+ */
+INLINE int keeps_waiters_mark(u32 command, u32 before, u32 value) {
+    if (value == MUTEX_CONTENDED && before == MUTEX_CONTENDED)
+        return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
+    return command == FUTEX_WAIT && before & value & FUTEX_WAITERS;
+}
+
+/* A writer that has got past the other writers goes on to wait for the readers, one word below. */
+INLINE int moves_to_phase_word(struct thread_state *state, struct futex_call *call) {
+    return call->word + 4 == state->word && state->value == RWLOCK_PHASE_HELD && call->value == MUTEX_CONTENDED;
+}
+
+/* Whether the call goes on with the wait that `state` has open. `ran` is how long the thread has been on a
+ * CPU since its last sleep. PI, barrier, once and join waits never sleep twice.
+ */
+INLINE int continues(struct thread_state *state, struct futex_call *call, struct registers *at, s64 ran) {
+    u32 command = call->operation & FUTEX_COMMAND_MASK;
+    if (at->sp != state->sp || at->ip != state->ip || call->operation != state->operation)
+        return 0;
+    if (call->word != state->word)
+        return command == FUTEX_WAIT_BITSET && moves_to_phase_word(state, call) && ran < RETRY_NS;
+    if (state->flags & WAIT_RESUMED || keeps_waiters_mark(command, state->value, call->value))
+        return 1;
+    return command == FUTEX_WAIT_BITSET && (state->flags & WAIT_WORD_UNCHANGED || ran < RETRY_NS);
+}
+
+/* The owner that the lock itself names: a tid, or 0. glibc's layouts: mutex `__owner` at 8; rwlock
+ * `__cur_writer` at 24, where readers wait at 8 and writers at 12.
+ */
+INLINE u32 read_owner(struct futex_call *call) {
+    u32 command = call->operation & FUTEX_COMMAND_MASK, owner = 0;
+    if (command == FUTEX_LOCK_PI || command == FUTEX_LOCK_PI2) {
+        read_user(&owner, 4, (void *)call->word);
+        return owner & FUTEX_TID_MASK;
+    }
+    if (command == FUTEX_WAIT && call->value & FUTEX_WAITERS)
+        return call->value & FUTEX_TID_MASK;
+    if (call->value == MUTEX_CONTENDED && (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && !(call->word & 7))
+        read_user(&owner, 4, (void *)(call->word + 8));
+    else if (command == FUTEX_WAIT_BITSET && call->value == RWLOCK_PHASE_HELD)
+        read_user(&owner, 4, (void *)(call->word + (call->word & 7 ? 12 : 16)));
+    return owner;
+}
+
+INLINE u32 log2_slot(u64 ns) {
+    u32 slot = 0, step;
+    for (step = 32; step; step >>= 1)
+        if (ns >> step) {
+            slot += step;
+            ns >>= step;
+        }
+    return slot & (HISTOGRAM_SLOTS - 1);
+}
+
+/* Blame. `waiters` holds, for every thread asleep on the word, (its start << 16 | 1): one atomic add when a
+ * sleep starts and one when it ends keep count and sum together. The waiting time so far, of all sleeps
+ * ended or not, is count * now - sum, modulo 2^48.
+ */
+INLINE u64 waiter_mark(u64 start) {
+    return start << 16 | 1;
+}
+
+INLINE u64 waited_so_far(u64 waiters, u64 now) {
+    return (waiters & 0xffff) * now - (waiters >> 16);
+}
+
+INLINE s64 uncharged(struct word_state *word, u64 now) {
+    return (s64)((waited_so_far(word->waiters, now) - word->charged) << 16) >> 16;
+}
