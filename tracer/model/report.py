@@ -6,7 +6,7 @@ from tracer.model.kinds import Kind
 from tracer.model.locks import Lock, Thread
 from tracer.model.requests import RequestTotal
 from tracer.model.stacks import Stack
-from tracer.model.waits import Blocked, LockTotal, ReleaseSum
+from tracer.model.waits import Blocked, LockTotal, ReleaseSum, WaitSum
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,10 @@ class ThreadTotal:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`locks` is whole, by total wait; `call_sites`, `release_sites` and `threads` pass the filters."""
+    """`locks` is whole, by total wait; `call_sites`, `release_sites`, `threads` and `waits` pass the filters.
+
+    `waits` holds the sums that `call_sites` and `threads` are folded from, apart by thread and request.
+    """
 
     info: TraceInfo
     locks: tuple[LockTotal, ...] = ()
@@ -103,3 +106,4 @@ class Report:
     requests: tuple[RequestTotal, ...] | None = None
     verdict: tuple[str, ...] = ()
     health: Health = Health()
+    waits: tuple[WaitSum, ...] = ()
