@@ -26,7 +26,7 @@ def positive(text: str) -> int:
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/libvirt-lab",
-        description="Starts a libvirtd of its own, loads it with parallel clients and prints their latencies. "
+        description="Starts a libvirtd of its own, loads it with parallel clients, prints their latencies. "
         "Nothing of an existing libvirtd is touched, and all that was started is stopped.",
     )
     add = parser.add_argument

@@ -1,13 +1,15 @@
 """Runs libvirtd in a mount namespace of its own and ends everything that it started.
 
 `unshare --mount [--pid --fork] python3 holder.py FOLDER COMMAND...`: FOLDER's etc, run, state, log and cache
-take the place of the machine's libvirt folders; closing standard input ends it. QEMU guests daemonize: they are
-adopted here (a child subreaper), because libvirtd waits for a destroyed guest until somebody has reaped it.
+take the place of the machine's libvirt folders; closing standard input ends it and removes FOLDER. QEMU guests
+daemonize: they are adopted here (a child subreaper), because libvirtd waits for a destroyed guest until somebody
+has reaped it.
 """
 
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +120,8 @@ def main() -> None:
         wait_for_the_end(daemon, woken)
     finally:
         end_all(daemon)
+    if select.select([sys.stdin], [], [], 0)[0]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
