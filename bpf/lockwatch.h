@@ -100,7 +100,7 @@ struct thread_state {
     u64 sp;
     u64 bp;
     u64 stack;      /* stack id, 0: not taken */
-    u64 object;     /* class of the object that the word lies in, 0: none known */
+    u64 object;     /* that the word lies in: see "objects" */
     u64 request;    /* of this thread when the wait began, 0: none */
     u64 owner_request;
     u32 pid;
@@ -175,11 +175,60 @@ struct word_state {
     u64 short_releases;
     u64 unreleased_ns; /* ended by a timeout, a signal, or another process */
     u64 unreleased;
+    u64 charged_at;    /* the last release's time */
     u64 object;
     u32 last_waker;    /* as a lock of the target names it */
     u32 pad;
 };
-_Static_assert(sizeof(struct word_state) == 64, "word_state");
+_Static_assert(sizeof(struct word_state) == 72, "word_state");
+
+/* ---- objects ------------------------------------------------------------------------------------------ */
+
+/* The object that a lock lies in, as a u64: its address | its class's number << 48 | a hash of its label << 59.
+ * 0: none known.
+ */
+#define OBJECT_CLASS_SHIFT 48
+#define OBJECT_LABEL_SHIFT 59
+#define OBJECT_REACH 1024 /* bytes below a word that are searched for its object */
+#define OBJECT_CLASSES 2048
+#define LABEL_LENGTH 64
+
+struct class_key {
+    u64 address; /* of the class: an object's first word */
+    u32 pid;
+    u32 pad;
+};
+_Static_assert(sizeof(struct class_key) == 16, "class_key");
+
+/* An object's label is the string at *(*(object + label_holder) + label_text), where label_holder is not 0. */
+struct object_class {
+    u64 own_word; /* a word that holds the class's address without being an object */
+    u32 instance_size;
+    u32 number;
+    u32 label_holder;
+    u32 label_text;
+};
+_Static_assert(sizeof(struct object_class) == 24, "object_class");
+
+/* No class lies outside of these addresses, of whatever process. */
+struct class_range {
+    u64 lowest;
+    u64 highest;
+};
+_Static_assert(sizeof(struct class_range) == 16, "class_range");
+
+struct label_key {
+    u64 object;
+    u32 pid;
+    u32 pad;
+};
+_Static_assert(sizeof(struct label_key) == 16, "label_key");
+
+/* Zero padded. All zero: objects with different labels have had this key. */
+struct object_label {
+    u64 text[8];
+};
+_Static_assert(sizeof(struct object_label) == LABEL_LENGTH, "object_label");
 
 /* ---- requests ----------------------------------------------------------------------------------------- */
 
@@ -273,7 +322,5 @@ enum counter {
     COUNTER_STACKS,         /* stacks taken */
     COUNTER_STACK_ENDS,     /* the first of STACK_ENDS counters: how they ended */
     COUNTER_AFTER_STACK_ENDS = COUNTER_STACK_ENDS + STACK_ENDS,
-    COUNTER_RUNS = COUNTER_AFTER_STACK_ENDS, /* hooks run for a target's thread */
-    COUNTER_PROGRAM_NS,     /* and the time they took, where the kernel's own statistics are refused */
-    COUNTERS
+    COUNTERS = COUNTER_AFTER_STACK_ENDS
 };

@@ -1,0 +1,112 @@
+/* Waiting time, charged to whoever releases. */
+
+INLINE struct word_state *word_of(u32 pid, u64 word) {
+    struct word_key key = {word, pid, 0};
+    return words.lookup(&key);
+}
+
+INLINE void starts_sleeping(struct thread_state *state) {
+    struct word_key key = {state->word, state->pid, 0};
+    struct word_state fresh = {}, *word = words.lookup(&key);
+    if (!word)
+        word = words.lookup_or_try_init(&key, &fresh);
+    if (!word) {
+        count(COUNTER_WAITS_LOST);
+        return;
+    }
+    word->object = state->object;
+    __sync_fetch_and_add(&word->waiters, waiter_mark(state->slept));
+}
+
+/* The part of this sleep that no release of the process has been charged with. */
+INLINE s64 own_share(struct word_state *word, struct thread_state *state, u64 now) {
+    return now - (word->charged_at > state->slept ? word->charged_at : state->slept);
+}
+
+/* `released`: the sleep ended because somebody woke the word. A sleep that no wake of this process can have
+ * ended pays for its own time, and leaves the others' to their releaser.
+ */
+INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
+    struct word_state *word = word_of(state->pid, state->word);
+    if (!word)
+        return;
+    if (!released || word->charged_at < state->slept) {
+        s64 own = own_share(word, state, now);
+        if (own > 0) {
+            __sync_fetch_and_add(&word->charged, own);
+            __sync_fetch_and_add(&word->unreleased_ns, own);
+            __sync_fetch_and_add(&word->unreleased, 1);
+        }
+    } else if (state->owner && word->last_waker == state->owner)
+        state->flags |= WAIT_OWNER_CONFIRMED;
+    __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
+}
+
+/* As if the sleep had never begun: the call did not block. */
+INLINE void never_slept(struct thread_state *state) {
+    struct word_state *word = word_of(state->pid, state->word);
+    if (word)
+        __sync_fetch_and_add(&word->waiters, -waiter_mark(state->slept));
+}
+
+/* Charges the releaser with what its lock's waiters have waited since the last release: ns. */
+INLINE u64 charge(struct word_state *word, u64 now) {
+    s64 blame = uncharged(word, now);
+    if (blame <= 0)
+        return 0;
+    __sync_fetch_and_add(&word->charged, blame);
+    return blame;
+}
+
+INLINE void release_short(struct word_state *word, u64 blame) {
+    __sync_fetch_and_add(&word->short_ns, blame);
+    __sync_fetch_and_add(&word->short_releases, 1);
+}
+
+INLINE void send_release(struct release_event *release) {
+    if (events.ringbuf_output(release, sizeof(*release), BPF_RB_NO_WAKEUP))
+        count(COUNTER_EVENTS_LOST);
+}
+
+/* A wake of `call->word`. Does not return where it takes the releaser's stack. */
+INLINE void releases(void *ctx, struct target *target, struct ids ids, struct futex_call *call, u64 now) {
+    struct word_state *word = word_of(ids.pid, call->word);
+    u32 zero = 0;
+    if (!word || !(word->waiters & 0xffff))
+        return;
+    word->last_waker = tid_in_locks(target, ids.tid);
+    u64 blame = charge(word, now);
+    word->charged_at = now;
+    if (!blame)
+        return;
+    struct walk *walk = walks.lookup(&zero);
+    if (blame < THRESHOLD_NS || !walk) {
+        release_short(word, blame);
+        return;
+    }
+    struct release_event *release = &walk->release;
+    release->type = EVENT_RELEASE;
+    release->pid = ids.pid;
+    release->tid = ids.tid;
+    release->operation = call->operation;
+    release->word = call->word;
+    release->time = now;
+    release->blame_ns = blame;
+    release->stack = 0;
+    release->object = word->object;
+    release->request = current_request(ids.tid);
+    bpf_get_current_comm(release->comm, sizeof(release->comm));
+    struct registers user = user_registers();
+    take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
+    send_release(release);
+}
+
+int release_stack(void *ctx) {
+    u32 zero = 0;
+    struct walk *walk = walks.lookup(&zero);
+    if (!walk)
+        return 0;
+    walk->release.stack = keep_stack(walk);
+    send_release(&walk->release);
+    return 0;
+}

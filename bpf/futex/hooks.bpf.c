@@ -1,0 +1,118 @@
+/* The entry points: tracepoints of the futex system calls, of exec and of exit. */
+
+struct syscall_enter {
+    u64 common;
+    s64 number;
+    u64 arguments[6];
+};
+
+struct syscall_exit {
+    u64 common;
+    s64 number;
+    s64 ret;
+};
+
+/* struct futex_waitv of the kernel's user ABI. */
+struct waitv_entry {
+    u64 value;
+    u64 word;
+    u32 flags;
+    u32 reserved;
+};
+
+INLINE void wakes(void *ctx, struct target *target, struct ids ids, struct futex_call *call, u64 now) {
+    struct thread_state *state = threads.lookup(&ids.tid);
+    if (state && state->phase == PHASE_BETWEEN)
+        close_wait(state, ids.tid);
+    releases(ctx, target, ids, call, now);
+}
+
+INLINE struct target *traced(struct ids ids) {
+    return targets.lookup(&ids.pid);
+}
+
+int enter_futex(struct syscall_enter *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    if (!target)
+        return 0;
+    u64 now = bpf_ktime_get_ns();
+    struct futex_call call = {ctx->arguments[0], ctx->arguments[1], ctx->arguments[2]};
+    u32 command = call.operation & FUTEX_COMMAND_MASK;
+    count(COUNTER_FUTEX_CALLS);
+    if (is_wait(command))
+        start_sleep(target, ids, &call, now);
+    else if (is_wake(command))
+        wakes(ctx, target, ids, &call, now);
+    return 0;
+}
+
+/* futex_wait(word, value, mask, flags, timeout, clock) */
+int enter_futex_wait(struct syscall_enter *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    if (!target)
+        return 0;
+    struct futex_call call = {ctx->arguments[0], FUTEX_WAIT_BITSET, ctx->arguments[1]};
+    count(COUNTER_FUTEX_CALLS);
+    start_sleep(target, ids, &call, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* futex_waitv(entries, count, flags, timeout, clock): the wait is for the first word. */
+int enter_futex_waitv(struct syscall_enter *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    struct waitv_entry entry = {};
+    if (!target || read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
+        return 0;
+    struct futex_call call = {entry.word, FUTEX_WAIT_BITSET, entry.value};
+    count(COUNTER_FUTEX_CALLS);
+    start_sleep(target, ids, &call, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* futex_wake(word, mask, count, flags) */
+int enter_futex_wake(struct syscall_enter *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    if (!target)
+        return 0;
+    struct futex_call call = {ctx->arguments[0], FUTEX_WAKE_BITSET, 0};
+    count(COUNTER_FUTEX_CALLS);
+    wakes(ctx, target, ids, &call, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* Also of restart_syscall, which ends what a stop or a signal without a handler interrupted. */
+int exit_futex(struct syscall_exit *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    if (target)
+        end_sleep(ctx, target, ids, ctx->ret, bpf_ktime_get_ns());
+    return 0;
+}
+
+/* A thread that is killed in its sleep stays: its wait never ended. */
+int thread_exit(void *ctx) {
+    struct ids ids = current_ids();
+    struct thread_state *state = threads.lookup(&ids.tid);
+    if (!state || !traced(ids) || state->phase == PHASE_ASLEEP)
+        return 0;
+    if (state->phase == PHASE_BETWEEN)
+        close_wait(state, ids.tid);
+    threads.delete(&ids.tid);
+    return 0;
+}
+
+/* Another program from here on: its locks are not the target's. */
+int process_exec(void *ctx) {
+    struct ids ids = current_ids();
+    struct exec_event event = {EVENT_EXEC, ids.pid};
+    if (!traced(ids))
+        return 0;
+    targets.delete(&ids.pid);
+    if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
+        count(COUNTER_EVENTS_LOST);
+    return 0;
+}

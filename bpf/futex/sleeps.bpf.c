@@ -1,0 +1,135 @@
+/* Sleeps, and how they become waits. */
+
+INLINE void open_wait(struct thread_state *state, struct ids ids, struct target *target, struct futex_call *call) {
+    state->started = state->slept;
+    state->ended = 0;
+    state->sleeps = 0;
+    state->stack = 0;
+    state->flags = 0;
+    state->outcome = OUTCOME_WOKEN;
+    state->pid = ids.pid;
+    state->object = object_class(ids.pid, call->word);
+    state->request = current_request(ids.tid);
+    state->owner = read_owner(call);
+    if (state->owner == tid_in_locks(target, ids.tid))
+        state->owner = 0;
+    state->owner_request = state->owner ? request_of(ids.pid, state->owner) : 0;
+}
+
+/* A sleep that ended unseen: the kernel has let a signal handler run instead of resuming it. */
+INLINE void end_unseen_sleep(struct thread_state *state, u64 now) {
+    stops_sleeping(state, now, 0);
+    state->ended = now;
+    state->flags |= WAIT_RESUMED;
+    state->phase = PHASE_BETWEEN;
+}
+
+INLINE s64 ran_since_sleep(struct thread_state *state, u64 now) {
+    return now - state->left - (run_delay() - state->run_delay);
+}
+
+INLINE void start_sleep(struct target *target, struct ids ids, struct futex_call *call, u64 now) {
+    struct registers user = user_registers();
+    struct thread_state fresh = {}, *state = threads.lookup(&ids.tid);
+    if (!state)
+        state = threads.lookup_or_try_init(&ids.tid, &fresh);
+    if (!state) {
+        count(COUNTER_WAITS_LOST);
+        return;
+    }
+    if (state->phase == PHASE_ASLEEP)
+        end_unseen_sleep(state, now);
+    int goes_on = state->phase == PHASE_BETWEEN && continues(state, call, &user, ran_since_sleep(state, now));
+    if (state->phase == PHASE_BETWEEN && !goes_on)
+        close_wait(state, ids.tid);
+    state->word = call->word;
+    state->operation = call->operation;
+    state->value = call->value;
+    state->ip = user.ip;
+    state->sp = user.sp;
+    state->bp = user.bp;
+    state->slept = now;
+    state->flags &= ~(WAIT_RESUMED | WAIT_WORD_UNCHANGED);
+    if (!goes_on)
+        open_wait(state, ids, target, call);
+    state->phase = PHASE_ASLEEP;
+    starts_sleeping(state);
+}
+
+/* What is done last in the hook: from here on the thread runs on its own account. */
+INLINE void leave(struct thread_state *state) {
+    u32 word = 0;
+    if (!read_user(&word, 4, (void *)state->word) && word == state->value)
+        state->flags |= WAIT_WORD_UNCHANGED;
+    state->run_delay = run_delay();
+    state->left = bpf_ktime_get_ns();
+}
+
+/* The call did not block. A wait that is open stays so: the thread may be about to sleep again. */
+INLINE void did_not_sleep(struct thread_state *state, s64 ret) {
+    never_slept(state);
+    if (ret == RET_EAGAIN) {
+        struct wait_total *total = total_of(state);
+        if (total)
+            __sync_fetch_and_add(&total->eagain, 1);
+        else
+            count(COUNTER_WAITS_LOST);
+    }
+    state->phase = state->sleeps ? PHASE_BETWEEN : PHASE_IDLE;
+    leave(state);
+}
+
+INLINE int wants_stack(struct thread_state *state) {
+    if (state->flags & WAIT_STACK_TAKEN)
+        return 0;
+    if (state->ended - state->started >= THRESHOLD_NS)
+        return 1;
+    struct wait_key key = key_of(state);
+    struct wait_total *total = wait_totals.lookup(&key);
+    return !total || !total->stack;
+}
+
+INLINE void finish_sleep(struct thread_state *state, u32 tid) {
+    if (state->outcome == OUTCOME_TIMEOUT)
+        close_wait(state, tid);
+    leave(state);
+}
+
+/* A futex call, or the restart of one, returns to the thread. May not return. */
+INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret, u64 now) {
+    struct thread_state *state = threads.lookup(&ids.tid);
+    if (!state || state->phase != PHASE_ASLEEP || ret == RET_RESTART_BLOCK)
+        return;
+    if (ret < 0 && ret != RET_ETIMEDOUT && ret != RET_EINTR && !(ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST)) {
+        did_not_sleep(state, ret);
+        return;
+    }
+    stops_sleeping(state, now, ret >= 0);
+    state->ended = now;
+    state->phase = PHASE_BETWEEN;
+    if (ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST)
+        state->flags |= WAIT_RESUMED;
+    else
+        state->sleeps += 1;
+    state->outcome = ret == RET_ETIMEDOUT ? OUTCOME_TIMEOUT : ret == RET_EINTR ? OUTCOME_INTERRUPTED : OUTCOME_WOKEN;
+    if (wants_stack(state)) {
+        struct registers user = {state->ip, state->sp, state->bp};
+        state->flags |= WAIT_STACK_TAKEN;
+        take_stack(ctx, target, ids, &user, PROGRAM_WAIT_STACK);
+    }
+    finish_sleep(state, ids.tid);
+}
+
+int wait_stack(void *ctx) {
+    u32 zero = 0;
+    struct walk *walk = walks.lookup(&zero);
+    if (!walk)
+        return 0;
+    u32 tid = walk->stack.tid;
+    struct thread_state *state = threads.lookup(&tid);
+    if (!state)
+        return 0;
+    state->stack = keep_stack(walk);
+    finish_sleep(state, tid);
+    return 0;
+}

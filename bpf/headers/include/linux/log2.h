@@ -1,0 +1,1 @@
+/* Empty is enough: bcc brings its own. */
