@@ -1,0 +1,174 @@
+"""The table of locks, and under each of the first ones: where it is waited for, and what held it up."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from tracer.model.locks import Lock
+from tracer.model.report import CallSite, Report
+from tracer.model.waits import LockTotal, OwnerSum, ReleaseSum
+from tracer.output.durations import count, counted, duration, share
+from tracer.output.names import printable
+from tracer.output.page import Column, Page
+from tracer.output.percentiles import percentile
+from tracer.output.stacks import chain
+
+# Locks that are explained below the table, and how many sites of each.
+DETAILED = 5
+SITES = 5
+# Calls that found the lock changed and did not sleep: that many, and at least as many as those that did.
+STORM_CALLS = 1000
+
+LockKey = tuple[int, int, str]
+
+
+def lock_key(lock: Lock) -> LockKey:
+    """What a lock is found by: its address, or its identity where it stands for a group of locks."""
+    return (lock.pid, lock.address, "" if lock.address else lock.identity)
+
+
+def write_locks(page: Page, title: str, report: Report, totals: Sequence[LockTotal], top: int) -> None:
+    """`totals`: the locks to show, ordered."""
+    page.title(title)
+    whole = sum(total.wait_ns for total in totals)
+    processes = len(report.info.targets) > 1
+    acquired = any(total.acquisitions is not None for total in totals)
+    page.table(_columns(processes, acquired), (_row(t, whole, processes, acquired) for t in totals[:top]))
+    if len(totals) > top:
+        rest = sum(total.wait_ns for total in totals[top:])
+        page.line((f"  ... and {counted(len(totals) - top, 'more lock')} with {duration(rest)}", "dim"))
+
+
+def write_details(page: Page, report: Report, totals: Sequence[LockTotal], top: int) -> None:
+    """Call sites, owners and release sites of the first locks that have any."""
+    sites: defaultdict[LockKey, list[CallSite]] = defaultdict(list)
+    for site in report.call_sites:
+        sites[lock_key(site.lock)].append(site)
+    releases: defaultdict[LockKey, list[ReleaseSum]] = defaultdict(list)
+    for release in report.release_sites:
+        releases[lock_key(release.lock)].append(release)
+    for total in totals[: min(top, DETAILED)]:
+        key = lock_key(total.lock)
+        if sites[key] or releases[key]:
+            _write_lock(page, report, total, sites[key], releases[key])
+
+
+def _write_lock(
+    page: Page, report: Report, total: LockTotal, sites: list[CallSite], releases: list[ReleaseSum]
+) -> None:
+    page.line()
+    lock = total.lock
+    page.line(
+        (printable(lock.name), "bold cyan"),
+        f" ({lock.kind}): {counted(total.waits, 'wait')}, {duration(total.wait_ns)}",
+    )
+    if sites:
+        page.line(f"  waited for at (waits of {duration(report.info.threshold_ns)} or more)")
+        _write_sites(page, sites)
+    if releases:
+        page.line("  held up by")
+        _write_releases(page, releases)
+    if total.owners:
+        page.line("  held by " + ", ".join(_owners(total.owners)))
+    if is_storm(total):
+        page.paragraph("  " + storm_sentence(total), style="yellow")
+
+
+def is_storm(total: LockTotal) -> bool:
+    """So many calls found the lock changed that part of the waiting happened outside futex(2)."""
+    return total.eagain >= STORM_CALLS and total.eagain >= total.sleeps
+
+
+def storm_sentence(total: LockTotal) -> str:
+    return (
+        f"{printable(total.lock.name)}: {counted(total.eagain, 'futex call')} did not sleep because the lock "
+        f"had just changed (against {counted(total.sleeps, 'sleep')}): part of the waiting for it was "
+        "spinning outside futex, and is in no number here."
+    )
+
+
+def _write_sites(page: Page, sites: list[CallSite]) -> None:
+    whole = sum(site.wait_ns for site in sites)
+    for site in sorted(sites, key=lambda site: -site.wait_ns)[:SITES]:
+        way = f"  {site.kind}" if site.kind is not site.lock.kind else ""
+        head = f"    {share(site.wait_ns, whole):>7}  {duration(site.wait_ns):>9}  "
+        page.line((head, "bold"), f"{counted(site.waits, 'wait'):>12}{way}  {chain(site.stack)}")
+    if len(sites) > SITES:
+        page.line((f"    ... and {counted(len(sites) - SITES, 'more call site')}", "dim"))
+
+
+def _write_releases(page: Page, releases: list[ReleaseSum]) -> None:
+    whole = sum(release.blame_ns for release in releases)
+    shown = sorted(_merged(releases), key=lambda release: -release.blame_ns)
+    for release in shown[:SITES]:
+        head = f"    {share(release.blame_ns, whole):>7}  {duration(release.blame_ns):>9}  "
+        page.line((head, "bold"), f"{release.releases:>10,}x  {_release_words(release)}")
+    if len(shown) > SITES:
+        page.line((f"    ... and {counted(len(shown) - SITES, 'more release site')}", "dim"))
+
+
+def _merged(releases: Iterable[ReleaseSum]) -> list[ReleaseSum]:
+    """One row for each stack, whichever threads and requests it was seen in."""
+    groups: defaultdict[object, list[ReleaseSum]] = defaultdict(list)
+    for release in releases:
+        groups[release.what, release.stack].append(release)
+    return [
+        ReleaseSum(
+            lock=rows[0].lock,
+            what=rows[0].what,
+            stack=rows[0].stack,
+            thread=rows[0].thread if len({row.thread for row in rows}) == 1 else None,
+            request=rows[0].request if len({row.request for row in rows}) == 1 else None,
+            releases=sum(row.releases for row in rows),
+            blame_ns=sum(row.blame_ns for row in rows),
+        )
+        for rows in groups.values()
+    ]
+
+
+def _release_words(release: ReleaseSum) -> str:
+    if release.stack is None:
+        return str(release.what)
+    by = f" by {printable(release.thread.name)}" if release.thread else ""
+    serving = f" for {printable(release.request)}" if release.request else ""
+    return f"{release.what}{by}{serving}: {chain(release.stack)}"
+
+
+def _owners(owners: Sequence[OwnerSum]) -> list[str]:
+    whole = sum(owner.wait_ns for owner in owners)
+    first = sorted(owners, key=lambda owner: -owner.wait_ns)[:SITES]
+    return [f"{printable(owner.thread)}/{owner.tid} {share(owner.wait_ns, whole)}" for owner in first]
+
+
+def _columns(processes: bool, acquired: bool) -> list[Column]:
+    numbers = ("WAITS", "TOTAL", "MEAN", "P99", "MAX", "SHARE", *(("TAKEN",) if acquired else ()))
+    return [
+        *((Column("PROCESS"),) if processes else ()),
+        Column("LOCK", elastic=True, style="cyan"),
+        Column("KIND"),
+        *(Column(title, right=True) for title in numbers),
+        Column("ADDRESS", elastic=True, style="dim"),
+    ]
+
+
+def _row(total: LockTotal, whole: int, processes: bool, acquired: bool) -> list[str]:
+    lock = total.lock
+    return [
+        *((str(lock.pid),) if processes else ()),
+        printable(lock.name),
+        str(lock.kind),
+        count(total.waits),
+        duration(total.wait_ns),
+        duration(total.wait_ns // total.waits) if total.waits else "-",
+        duration(percentile(total.histogram, 0.99, total.max_wait_ns)) if total.waits else "-",
+        duration(total.max_wait_ns) if total.waits else "-",
+        share(total.wait_ns, whole),
+        *((_acquisitions(total),) if acquired else ()),
+        f"{lock.address:#x}" if lock.address else "",
+    ]
+
+
+def _acquisitions(total: LockTotal) -> str:
+    if total.acquisitions is None:
+        return "-"
+    mark = ">=" if total.acquisitions_saturated else "~" if total.acquisitions_estimated else ""
+    return mark + count(total.acquisitions)

@@ -1,0 +1,94 @@
+"""Where text goes: coloured and cut to the width on a terminal, plain and complete in a pipe."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Part = tuple[str, str]
+"""Text and its style."""
+
+# Wider than any line: nothing is ever cut in a pipe.
+_PIPE_WIDTH = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column; `elastic` ones give way where a terminal is too narrow."""
+
+    title: str
+    right: bool = False
+    elastic: bool = False
+    style: str = ""
+
+
+class Page:
+    """Lines and tables on `out`. The text must be printable: see `names.printable`."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._encoding = getattr(out, "encoding", None) or "utf-8"
+        self.terminal = out.isatty()
+        self._console = Console(
+            file=out,
+            force_terminal=self.terminal,
+            width=None if self.terminal else _PIPE_WIDTH,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+
+    def line(self, *parts: Part | str) -> None:
+        """One line. On a terminal it is cut to the width, and no longer than that."""
+        if self.terminal:
+            self._render(_text(parts))
+        else:
+            self._write("".join(part if isinstance(part, str) else part[0] for part in parts).rstrip() + "\n")
+
+    def paragraph(self, text: str, style: str = "") -> None:
+        """A sentence, wrapped on a terminal."""
+        if self.terminal:
+            self._render(Text(text, style=style), wrap=True)
+        else:
+            self._write(text + "\n")
+
+    def title(self, text: str) -> None:
+        self.line()
+        self.line((text, "bold"))
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]], indent: int = 2) -> None:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        table.add_column("", width=indent - 2 if indent > 2 else 0)
+        for column in columns:
+            table.add_column(
+                column.title,
+                justify="right" if column.right else "left",
+                style=column.style,
+                overflow="ellipsis",
+                no_wrap=True,
+                min_width=None if column.elastic or not self.terminal else len(column.title),
+            )
+        for row in rows:
+            table.add_row("", *(Text(cell) for cell in row))
+        self._render(table)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def _render(self, what: Text | Table, wrap: bool = False) -> None:
+        with self._console.capture() as captured:
+            self._console.print(
+                what, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis", crop=not wrap
+            )
+        for line in captured.get().splitlines():
+            self._write(line.rstrip() + "\n")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
+
+
+def _text(parts: Iterable[Part | str]) -> Text:
+    return Text.assemble(*parts)

@@ -1,0 +1,85 @@
+"""The API calls of a server: where their time went."""
+
+from tracer.model.requests import HeldUpBy, RequestTotal
+from tracer.output.durations import count, duration
+from tracer.output.names import printable
+from tracer.output.page import Column, Page
+
+# Calls that are explained below the table, and how many lines each.
+DETAILED = 5
+HOLDERS = 3
+
+_COLUMNS = (
+    Column("API CALL", elastic=True, style="blue"),
+    *(
+        Column(title, right=True)
+        for title in (
+            "CALLS",
+            "ERRORS",
+            "P50",
+            "P90",
+            "MAX",
+            "TOTAL",
+            "THROTTLED",
+            "QUEUED",
+            "LOCKS",
+            "CONDS",
+        )
+    ),
+)
+_PLAIN = (Column("OTHER", right=True),)
+_SCHEDULED = tuple(Column(title, right=True) for title in ("CPU", "RUN QUEUE", "BLOCKED"))
+
+
+def write_requests(page: Page, requests: tuple[RequestTotal, ...], top: int) -> None:
+    """All calls, by the time that they took in all."""
+    page.title("API calls")
+    if not requests:
+        page.line("  No API call was served.")
+        return
+    ordered = sorted(requests, key=lambda total: -(total.total_ns + total.throttled_ns))
+    scheduled = any(total.cpu_ns is not None for total in ordered)
+    columns = (*_COLUMNS, *(_SCHEDULED if scheduled else _PLAIN))
+    page.table(columns, (_row(total, scheduled) for total in ordered[:top]))
+    _say_left_out(page, len(ordered) - top)
+    sentences = [sentence for total in ordered[:DETAILED] for sentence in _sentences(total)]
+    for sentence in sentences:
+        page.paragraph(f"  {sentence}")
+
+
+def _say_left_out(page: Page, calls: int) -> None:
+    if calls > 0:
+        page.line((f"  ... and {calls} more", "dim"))
+
+
+def _row(total: RequestTotal, scheduled: bool) -> list[str]:
+    rest = [total.cpu_ns, total.runqueue_ns, total.blocked_ns] if scheduled else [total.other_ns]
+    times = (total.p50_ns, total.p90_ns, total.max_ns, total.total_ns)
+    parts = (total.throttled_ns, total.queued_ns, total.lock_wait_ns, total.cond_wait_ns)
+    return [
+        printable(total.api),
+        count(total.calls),
+        count(total.errors),
+        *(duration(time) for time in times),
+        *(duration(time) if time else "-" for time in (*parts, *rest)),
+    ]
+
+
+def _sentences(total: RequestTotal) -> list[str]:
+    """`virDomainDestroy waited 1.5 s for virSecurityManager, held by virDomainCreate.`"""
+    held = sorted(total.held_up_by, key=lambda holder: -holder.wait_ns)[:HOLDERS]
+    if held:
+        return [_held_up(total.api, holder) for holder in held if holder.wait_ns]
+    locks = sorted(total.locks, key=lambda lock: -lock.wait_ns)[:HOLDERS]
+    return [
+        f"{printable(total.api)} waited {duration(lock.wait_ns)} for {printable(lock.lock)}."
+        for lock in locks
+        if lock.wait_ns
+    ]
+
+
+def _held_up(api: str, holder: HeldUpBy) -> str:
+    return (
+        f"{printable(api)} waited {duration(holder.wait_ns)} for {printable(holder.lock)}, "
+        f"held by {printable(holder.api)}."
+    )
