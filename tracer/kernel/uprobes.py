@@ -1,0 +1,76 @@
+"""Uprobes by perf_event_open(2) itself: bcc 0.26's own `attach_uprobe` passes the kernel garbage."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+from tracer.errors import LockwatchError, MachineError, NotPermittedError, TargetError
+
+PERF_EVENT_OPEN = 298
+PERF_TYPE_TRACEPOINT = 2
+PERF_FLAG_FD_CLOEXEC = 8
+PERF_EVENT_IOC_SET_BPF = 0x40042408
+ATTRIBUTES = 112  # bytes: PERF_ATTR_SIZE_VER5
+UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
+    """Runs a loaded program (an fd of type KPROBE) whenever `pid` executes the instruction at a file's offset.
+
+    All threads of the process are covered, those to come too; no other process traps. `path` may be a
+    /proc/self/fd/N. The probe lasts until the returned fd is closed. Raises LockwatchError.
+    """
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    fd = open_event(_uprobe_type(), 0, pid, ctypes.addressof(name), offset)
+    try:
+        set_program(fd, program)
+    except LockwatchError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def open_tracepoint(event: int, pid: int) -> int:
+    """Opens the tracepoint or tracefs uprobe event of that id for one process. Raises LockwatchError."""
+    return open_event(PERF_TYPE_TRACEPOINT, event, pid)
+
+
+def open_event(kind: int, config: int, pid: int, config1: int = 0, config2: int = 0) -> int:
+    """perf_event_open for a thread on any CPU. `config1` and `config2` are a uprobe's path and offset."""
+    attributes = struct.pack("<IIQQQQQIIQQ", kind, ATTRIBUTES, config, 1, 0, 0, 0, 1, 0, config1, config2)
+    buffer = ctypes.create_string_buffer(attributes, ATTRIBUTES)
+    fd = int(_libc.syscall(PERF_EVENT_OPEN, buffer, pid, -1, -1, PERF_FLAG_FD_CLOEXEC))
+    if fd < 0:
+        raise _failure(ctypes.get_errno(), pid)
+    return fd
+
+
+def set_program(event: int, program: int) -> None:
+    """Makes an event run a BPF program at each hit. Raises MachineError."""
+    try:
+        fcntl.ioctl(event, PERF_EVENT_IOC_SET_BPF, program)
+    except OSError as error:
+        raise MachineError(
+            f"the kernel refuses a BPF program on a uprobe: {os.strerror(error.errno or 0)}"
+        ) from error
+
+
+def _uprobe_type() -> int:
+    try:
+        return int(UPROBE_TYPE.read_text())
+    except (OSError, ValueError) as error:
+        raise MachineError("this kernel has no uprobes", "it needs CONFIG_UPROBE_EVENTS") from error
+
+
+def _failure(number: int, pid: int) -> LockwatchError:
+    reason = os.strerror(number)
+    if number == errno.ESRCH:
+        return TargetError(f"process {pid} is gone")
+    if number in (errno.EPERM, errno.EACCES):
+        return NotPermittedError(f"probing process {pid} is not permitted: {reason}", "run it with sudo")
+    return MachineError(f"a uprobe in process {pid} cannot be opened: {reason}")
