@@ -2,8 +2,8 @@
 
 `unshare --mount [--pid --fork] python3 holder.py FOLDER COMMAND...`: FOLDER's etc, run, state, log and cache
 take the place of the machine's libvirt folders; closing standard input ends it and removes FOLDER. QEMU
-guests daemonize: they are adopted here (a child subreaper), because libvirtd waits for a destroyed guest until
-somebody has reaped it.
+guests daemonize: they are adopted here (a child subreaper), because libvirtd waits for a destroyed guest
+until somebody has reaped it.
 """
 
 import ctypes
