@@ -10,11 +10,11 @@ def write_health(page: Page, report: Report) -> None:
     page.title("Health")
     if health.lost:
         page.line(("  LOST: " + _losses(health), "bold white on red"))
-    page.paragraph("  " + "; ".join([*_kept(health), *_cost(health, report)]) + ".")
+    page.paragraph("; ".join([*_kept(health), *_cost(health, report)]) + ".")
     if report.info.mutex_probe is not None:
-        page.paragraph("  " + _probe(report.info.mutex_probe))
+        page.paragraph(_probe(report.info.mutex_probe))
     for note in health.notes:
-        page.paragraph("  " + note, style="yellow")
+        page.paragraph(note, style="yellow")
 
 
 def _losses(health: Health) -> str:
@@ -29,20 +29,19 @@ def _losses(health: Health) -> str:
 def _kept(health: Health) -> list[str]:
     parts = [] if health.lost else ["nothing lost"]
     if health.stacks:
-        parts.append(f"{counted(health.stacks, 'stack')}, {_complete(health)} complete")
+        complete = _all_but(health.stacks, health.stacks - health.stacks_complete)
+        parts.append(f"{counted(health.stacks, 'stack')}, {complete} complete")
     if health.incomplete:
         reasons = ", ".join(f"{reason} {count(times)}" for reason, times in sorted(health.incomplete.items()))
         parts.append(f"incomplete: {reasons}")
     if health.frames:
-        parts.append(f"{share(health.frames - health.frames_unnamed, health.frames)} of the frames named")
+        parts.append(f"{_all_but(health.frames, health.frames_unnamed)} of the frames named")
     return parts
 
 
-def _complete(health: Health) -> str:
-    """Never rounded up to 100 %."""
-    if health.stacks_complete == health.stacks:
-        return "100 %"
-    return f"{int(10_000 * health.stacks_complete / health.stacks) / 100:.2f} %"
+def _all_but(whole: int, missing: int) -> str:
+    """The share of the rest, never rounded up to 100 %."""
+    return f"{10_000 * (whole - missing) // whole / 100:.2f} %" if missing else "100 %"
 
 
 def _cost(health: Health, report: Report) -> list[str]:

@@ -49,8 +49,8 @@ class LiveView:
             return
         self._remember(key)
         self._lines += 1
-        self._page.line(*self._wait_parts(wait, corrects))
-        self._page.flush()
+        where = _owner(wait.owner, wait.owner_request) + _request(wait.request)
+        self._show(self._wait_parts(wait, corrects), [*where, "  ", chain(wait.stack, FRAMES)])
 
     def blocked(self, blocked: Blocked, now_ns: int | None = None) -> None:
         """Show a wait that still lasts."""
@@ -58,8 +58,8 @@ class LiveView:
             self.held_back(1)
             return
         self._lines += 1
-        self._page.line(*self._blocked_parts(blocked))
-        self._page.flush()
+        where = _owner(blocked.owner, None) + _request(blocked.request)
+        self._show(self._blocked_parts(blocked), [*where, "  ", chain(blocked.stack, FRAMES)])
 
     def deadlock(self, sentence: str, time_ns: int) -> None:
         """Say that threads wait for each other; never held back."""
@@ -91,6 +91,15 @@ class LiveView:
             self._page.line((text, "dim"))
             self._page.flush()
 
+    def _show(self, what: list[Part | str], where: list[Part | str]) -> None:
+        """One line, or two on a terminal too narrow for it."""
+        if self._page.fits([*what, *where]):
+            self._page.line(*what, *where)
+        else:
+            self._page.line(*what)
+            self._page.line(" " * 12, *where)
+        self._page.flush()
+
     def _remember(self, key: tuple[int, int]) -> None:
         self._shown[key] = None
         if len(self._shown) > _REMEMBERED:
@@ -110,8 +119,7 @@ class LiveView:
             parts += ["  ", (counted(wait.sleeps, "sleep"), "dim")]
         if wait.outcome.value != "woken":
             parts += ["  ", (str(wait.outcome), "yellow")]
-        parts += _owner(wait.owner, wait.owner_request) + _request(wait.request)
-        return [*parts, "  ", chain(wait.stack, FRAMES)]
+        return parts
 
     def _blocked_parts(self, blocked: Blocked) -> list[Part | str]:
         at_ns = blocked.started_ns + blocked.waited_ns
@@ -119,8 +127,7 @@ class LiveView:
         parts += [(f"still waiting {duration(blocked.waited_ns)}", "bold red")]
         if blocked.before_attach:
             parts += ["  ", ("since before the attach", "yellow")]
-        parts += _owner(blocked.owner, None) + _request(blocked.request)
-        return [*parts, "  ", chain(blocked.stack, FRAMES)]
+        return parts
 
     def _head(self, at_ns: int, thread: Thread, kind: str, lock: Lock) -> list[Part | str]:
         return [

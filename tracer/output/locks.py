@@ -70,7 +70,7 @@ def _write_lock(
     if total.owners:
         page.line("  held by " + ", ".join(_owners(total.owners)))
     if is_storm(total):
-        page.paragraph("  " + storm_sentence(total), style="yellow")
+        page.paragraph(storm_sentence(total), style="yellow")
 
 
 def is_storm(total: LockTotal) -> bool:

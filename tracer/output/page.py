@@ -1,5 +1,6 @@
 """Where text goes: coloured and cut to the width on a terminal, plain and complete in a pipe."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -48,12 +49,15 @@ class Page:
         else:
             self._write("".join(part if isinstance(part, str) else part[0] for part in parts).rstrip() + "\n")
 
-    def paragraph(self, text: str, style: str = "") -> None:
+    def fits(self, parts: Iterable[Part | str]) -> bool:
+        """The line is shown whole."""
+        return not self.terminal or _text(parts).cell_len <= self._console.width
+
+    def paragraph(self, text: str, style: str = "", indent: str = "  ") -> None:
         """A sentence, wrapped on a terminal."""
-        if self.terminal:
-            self._render(Text(text, style=style), wrap=True)
-        else:
-            self._write(text + "\n")
+        width = self._console.width if self.terminal else _PIPE_WIDTH
+        for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
+            self.line((line, style))
 
     def title(self, text: str) -> None:
         self.line()
@@ -78,11 +82,9 @@ class Page:
     def flush(self) -> None:
         self._out.flush()
 
-    def _render(self, what: Text | Table, wrap: bool = False) -> None:
+    def _render(self, what: Text | Table) -> None:
         with self._console.capture() as captured:
-            self._console.print(
-                what, no_wrap=not wrap, overflow="fold" if wrap else "ellipsis", crop=not wrap
-            )
+            self._console.print(what, no_wrap=True, overflow="ellipsis", crop=True)
         for line in captured.get().splitlines():
             self._write(line.rstrip() + "\n")
 

@@ -44,7 +44,7 @@ def write_requests(page: Page, requests: tuple[RequestTotal, ...], top: int) -> 
     _say_left_out(page, len(ordered) - top)
     sentences = [sentence for total in ordered[:DETAILED] for sentence in _sentences(total)]
     for sentence in sentences:
-        page.paragraph(f"  {sentence}")
+        page.paragraph(sentence)
 
 
 def _say_left_out(page: Page, calls: int) -> None:

@@ -23,7 +23,7 @@ def own_frames(stack: Stack) -> tuple[Frame, ...]:
 
 
 def chain(stack: Stack, limit: int | None = None) -> str:
-    """`inner (file.c:12) <- caller <- ...`: at most `limit` frames that are worth reading, innermost first."""
+    """`inner (file.c:12) <- caller <- ...`: at most `limit` frames, from the first that is not libc's on."""
     frames = own_frames(stack)
     if not frames:
         return f"[no stack: {stack.end}]"

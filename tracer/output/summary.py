@@ -1,4 +1,4 @@
-"""The end of a trace, for people: verdict, locks, idle waits, API calls, threads, what still waits, health."""
+"""The end of a trace, for people: the verdict first, the health of the trace last."""
 
 from collections.abc import Callable
 from typing import TextIO
@@ -52,7 +52,7 @@ def _write_verdict(page: Page, report: Report) -> None:
     if report.verdict:
         page.title("Verdict")
     for sentence in report.verdict:
-        page.paragraph("  " + printable(sentence))
+        page.paragraph(printable(sentence))
 
 
 def _write_head(page: Page, report: Report, contended: list[LockTotal]) -> None:

@@ -10,9 +10,10 @@ from tracer.output.stacks import chain
 
 
 def write_waiting(page: Page, report: Report, top: int) -> None:
-    """Deadlocks, then the threads that still wait for a lock, longest first; those that idle are only counted."""
-    for cycle in report.deadlocks:
-        page.title(deadlock_sentence(cycle))
+    """Deadlocks, then the threads that still wait for a lock, longest first; idle ones are only counted."""
+    for sentence in map(deadlock_sentence, report.deadlocks):
+        if sentence not in report.verdict:
+            page.title(sentence)
     contended = [blocked for blocked in report.waiting if blocked.kind.contention]
     idle = len(report.waiting) - len(contended)
     if contended:
@@ -29,7 +30,7 @@ def write_waiting(page: Page, report: Report, top: int) -> None:
 
 
 def _words(blocked: Blocked) -> str:
-    since = ", since before the attach" if blocked.before_attach else ""
+    since = " (since before the attach)" if blocked.before_attach else ""
     holder = f", held by {owner_label(blocked.owner)}" if blocked.owner else ""
     serving = f" for {printable(blocked.request)}" if blocked.request else ""
     return (
