@@ -59,20 +59,37 @@ INLINE u64 keep_label(struct object_scratch *scratch, struct object_class *class
     return hash;
 }
 
+/* The object that begins at `address` with the word `first`, where it reaches over the lock at `word`. */
+INLINE struct object_class *class_over(u32 pid, u64 first, u64 address, u64 word) {
+    struct class_key key = {first, pid};
+    struct object_class *class = object_classes.lookup(&key);
+    if (class && address != class->own_word && word - address < class->instance_size)
+        return class;
+    return 0;
+}
+
 /* The object that the current process's `word` lies in, 0: none known. */
 INLINE u64 object_class(u32 pid, u64 word) {
-    u32 zero = 0, count;
-    u64 object = 0, last = word & ~7ull;
-    struct class_key key = {0, pid};
+    u32 zero = 0, words;
+    u64 object = word & ~7ull;
     struct object_class *class = 0;
     struct class_range *range = class_range.lookup(&zero);
     struct object_scratch *scratch = object_scratch.lookup(&zero);
     if (!range || !range->highest || !scratch)
         return 0;
-    count = read_below(scratch->words, last);
-#pragma unroll
-    for (int back = 0; back < REACH_WORDS; back++) {
-        ...
+    words = read_below(scratch->words, object);
+    for (u32 back = 1; back <= REACH_WORDS; back++, object -= 8) {
+        u64 first = scratch->words[(words - back) & (REACH_WORDS - 1)];
+        if (back > words)
+            return 0;
+        if (first < range->lowest || first > range->highest)
+            continue;
+        class = class_over(pid, first, object, word);
+        if (class)
+            break;
     }
-    return object;
+    if (!class)
+        return 0;
+    object |= (u64)class->number << OBJECT_CLASS_SHIFT;
+    return class->label_holder ? object | keep_label(scratch, class, pid, object) : object;
 }
