@@ -1,0 +1,235 @@
+"""What the kernel side sends and keeps, as it comes: typed, unresolved. Fields are those of bpf/lockwatch.h."""
+
+import struct
+from typing import NamedTuple
+
+from tracer import abi
+
+
+class WaitEvent(NamedTuple):
+    """A wait that reached the threshold and is over."""
+
+    type: int
+    pid: int
+    tid: int
+    owner: int
+    word: int
+    started: int
+    ended: int
+    ip: int
+    stack: int
+    object: int
+    request: int
+    owner_request: int
+    operation: int
+    value: int
+    sleeps: int
+    outcome: int
+    flags: int
+    pad: int
+    comm: bytes
+
+
+class ReleaseEvent(NamedTuple):
+    """A release that was charged with the threshold or more."""
+
+    type: int
+    pid: int
+    tid: int
+    operation: int
+    word: int
+    time: int
+    blame_ns: int
+    stack: int
+    object: int
+    request: int
+    comm: bytes
+
+
+class ExecEvent(NamedTuple):
+    """The process runs another program from now on, and is traced no longer."""
+
+    type: int
+    pid: int
+
+
+class CallEvent(NamedTuple):
+    """A served call is over."""
+
+    type: int
+    pid: int
+    tid: int
+    failed: int
+    request: int
+    received: int
+    dispatched: int
+    replied: int
+    client: int
+    bytes: int
+
+
+class StackEvent(NamedTuple):
+    """A stack's program counters, innermost first, under the id that other records use."""
+
+    id: int
+    pid: int
+    end: int
+    pcs: tuple[int, ...]
+
+
+class ThreadState(NamedTuple):
+    """What a thread waits, or has last waited, for."""
+
+    word: int
+    started: int
+    ended: int
+    slept: int
+    left: int
+    run_delay: int
+    ip: int
+    sp: int
+    bp: int
+    stack: int
+    object: int
+    request: int
+    owner_request: int
+    pid: int
+    operation: int
+    value: int
+    owner: int
+    sleeps: int
+    phase: int
+    outcome: int
+    flags: int
+
+
+class WaitKey(NamedTuple):
+    """What waits are summed by."""
+
+    word: int
+    ip: int
+    object: int
+    request: int
+    pid: int
+    operation: int
+    value: int
+    pad: int
+
+
+class WaitTotal(NamedTuple):
+    """All ended waits of one key. `histogram[i]` counts those of 2**i to 2**(i+1) ns."""
+
+    stack: int
+    waits: int
+    wait_ns: int
+    max_wait_ns: int
+    sleeps: int
+    timeouts: int
+    interrupted: int
+    long_waits: int
+    long_wait_ns: int
+    eagain: int
+    histogram: tuple[int, ...]
+
+
+class OwnerKey(NamedTuple):
+    """What owners are counted by."""
+
+    word: int
+    object: int
+    request: int
+    owner_request: int
+    pid: int
+    owner: int
+
+
+class OwnerTotal(NamedTuple):
+    """Waits that began while this owner held the lock."""
+
+    waits: int
+    wait_ns: int
+    confirmed: int
+
+
+class WordKey(NamedTuple):
+    """A futex word of a process."""
+
+    word: int
+    pid: int
+    pad: int
+
+
+class WordState(NamedTuple):
+    """A word's account of blame."""
+
+    waiters: int
+    charged: int
+    short_ns: int
+    short_releases: int
+    unreleased_ns: int
+    unreleased: int
+    charged_at: int
+    object: int
+    last_waker: int
+    pad: int
+
+
+WAIT_EVENT = abi.layout("wait_event", WaitEvent)
+RELEASE_EVENT = abi.layout("release_event", ReleaseEvent)
+EXEC_EVENT = abi.layout("exec_event", ExecEvent)
+CALL_EVENT = abi.layout("call_event", CallEvent)
+THREAD_STATE = abi.layout("thread_state", ThreadState)
+WAIT_KEY = abi.layout("wait_key", WaitKey)
+WAIT_TOTAL = abi.layout("wait_total", WaitTotal)
+OWNER_KEY = abi.layout("owner_key", OwnerKey)
+OWNER_TOTAL = abi.layout("owner_total", OwnerTotal)
+WORD_KEY = abi.layout("word_key", WordKey)
+WORD_STATE = abi.layout("word_state", WordState)
+
+TYPE = struct.Struct("<I")
+STACK_HEADER = struct.Struct("<IIIHHQ")
+
+Event = WaitEvent | ReleaseEvent | ExecEvent | CallEvent | StackEvent
+
+EVENT_WAIT = abi.number("EVENT_WAIT")
+EVENT_RELEASE = abi.number("EVENT_RELEASE")
+EVENT_STACK = abi.number("EVENT_STACK")
+EVENT_EXEC = abi.number("EVENT_EXEC")
+EVENT_CALL = abi.number("EVENT_CALL")
+PHASE_BETWEEN = abi.number("PHASE_BETWEEN")
+PHASE_ASLEEP = abi.number("PHASE_ASLEEP")
+WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
+
+OUTCOMES = ("woken", "timeout", "interrupted", "failed")  # by enum outcome
+
+
+def decode(raw: bytes) -> Event:
+    """One record of the event ring. Raises ValueError for a type that the header does not have."""
+    (kind,) = TYPE.unpack_from(raw)
+    if kind == EVENT_WAIT:
+        return WaitEvent._make(WAIT_EVENT.packing.unpack(raw))
+    if kind == EVENT_RELEASE:
+        return ReleaseEvent._make(RELEASE_EVENT.packing.unpack(raw))
+    if kind == EVENT_STACK:
+        return _stack(raw)
+    if kind == EVENT_CALL:
+        return CallEvent._make(CALL_EVENT.packing.unpack(raw))
+    if kind == EVENT_EXEC:
+        return ExecEvent._make(EXEC_EVENT.packing.unpack(raw))
+    raise ValueError(f"event of unknown type {kind}")
+
+
+def _stack(raw: bytes) -> StackEvent:
+    _type, pid, _tid, frames, end, stack_id = STACK_HEADER.unpack_from(raw)
+    return StackEvent(stack_id, pid, end, struct.unpack_from(f"<{frames}Q", raw, STACK_HEADER.size))
+
+
+def wait_total(raw: bytes) -> WaitTotal:
+    """A value of the map of sums."""
+    values = WAIT_TOTAL.packing.unpack(raw)
+    return WaitTotal(*values[:10], histogram=values[10:])
+
+
+def comm_text(comm: bytes) -> str:
+    """A thread's name as the kernel keeps it: at most 15 bytes, anything but NUL."""
+    return comm.split(b"\0", 1)[0].decode(errors="replace")

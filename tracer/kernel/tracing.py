@@ -1,0 +1,224 @@
+"""The kernel side of a trace: loaded, fed with unwind tables, attached, read."""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer import abi
+from tracer.errors import MachineError
+from tracer.kernel import btf, compiler, environment, programs, syscalls
+from tracer.kernel import records as raw
+from tracer.kernel.rings import RingReader
+from tracer.process import Process
+from tracer.unwind.tables import Tables
+
+EVENT_PAGES = 1024  # 4 MiB: two seconds of 10,000 long waits a second with their releases
+ENTRIES = 1 << 16
+SPARE = 2  # tables hold this many times what the target has when the trace starts
+LEAST_ROWS, LEAST_BLOCKS, LEAST_MAPPINGS = 1 << 18, 1 << 16, 512
+MAPPING_SIZE = abi.layout("mapping").size
+
+TARGET = abi.layout("target").packing
+OTHER_NAMESPACE = abi.number("TARGET_OTHER_PID_NAMESPACE")
+INITIAL_PID_NAMESPACE = 4026531836  # inode: PROC_PID_INIT_INO of the kernel
+
+
+def power_of_two(least: int) -> int:
+    return 1 << max(least - 1, 1).bit_length()
+
+
+@dataclass(slots=True)
+class Area:
+    """A process's two places in the map of mappings: one is in use while the other is written."""
+
+    first: int
+    capacity: int
+    second_in_use: bool = True
+
+    def other(self) -> int:
+        self.second_in_use = not self.second_in_use
+        return self.first + (self.capacity if self.second_in_use else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Sums over all CPUs since the attach. `ends` is in the order of enum stack_end."""
+
+    futex_calls: int
+    waits_lost: int
+    stacks_lost: int
+    events_lost: int
+    calls_lost: int
+    stacks: int
+    ends: tuple[int, ...]
+
+
+class KernelTracing:
+    """Compiled for the tables of its targets; nothing is traced before `watch`, nothing after `close`.
+
+    Raises MachineError or NotPermittedError where the machine does not allow it.
+    """
+
+    def __init__(self, tables: Tables, targets: int, threshold_ns: int, parts: programs.Parts) -> None:
+        self._tracefs = environment.require_tracefs()
+        self._capacity = self._capacities(tables, targets)
+        self._areas: dict[int, Area] = {}
+        self._written = (0, 0)
+        self.module = programs.compile_parts(parts, self._definitions(tables, threshold_ns))
+        self.table_full = 0
+        self._statistics: int | None = None
+
+    def _capacities(self, tables: Tables, targets: int) -> tuple[int, int, int]:
+        rows = max(power_of_two(len(tables.rows) * SPARE), LEAST_ROWS)
+        blocks = max(power_of_two(len(tables.blocks) // 8 * SPARE), LEAST_BLOCKS)
+        mappings = max(power_of_two(tables.most_mappings * SPARE), LEAST_MAPPINGS)
+        self._targets = max(targets, 1)
+        return rows, blocks, mappings
+
+    def _definitions(self, tables: Tables, threshold_ns: int) -> dict[str, int]:
+        rows, blocks, mappings = self._capacity
+        definitions = {
+            "EVENT_PAGES": EVENT_PAGES,
+            "THREADS_CAPACITY": ENTRIES,
+            "WAITS_CAPACITY": ENTRIES,
+            "STACKS_CAPACITY": ENTRIES,
+            "ROWS_CAPACITY": rows,
+            "BLOCKS_CAPACITY": blocks,
+            "MAPPINGS_CAPACITY": mappings * 2 * self._targets,
+            "MAPPING_STEP": mappings // 2,
+            "ROW_STEP": max(power_of_two(tables.deepest_block + 1) // 2, 64),
+            "THRESHOLD_NS": threshold_ns,
+        }
+        offset = btf.run_delay_offset()
+        if offset is not None:
+            definitions["TASK_RUN_DELAY"] = offset
+        namespace = os.stat("/proc/self/ns/pid")
+        if namespace.st_ino != INITIAL_PID_NAMESPACE:
+            definitions |= {"FRONTEND_NS_DEVICE": namespace.st_dev, "FRONTEND_NS_INODE": namespace.st_ino}
+        return definitions
+
+    def attach(self) -> None:
+        """Turns the hooks on. They let every process pass until it is watched."""
+        self.module.prepare_tail_calls()
+        events = Path(self._tracefs) / "events"
+        self.module.attach(lambda point: (events / point.replace(":", "/") / "id").exists())
+        self._ring = RingReader(self.module.map_fd("events"), EVENT_PAGES * mmap.PAGESIZE)
+        with suppress(OSError):
+            self._statistics = syscalls.enable_statistics()
+
+    def fill(self, tables: Tables) -> bool:
+        """Writes rows and blocks that are new since the last call. False where they do not fit any more."""
+        rows, blocks = len(tables.rows), len(tables.blocks) // 8
+        if rows > self._capacity[0] or blocks > self._capacity[1]:
+            self.table_full += 1
+            return False
+        rows_before, blocks_before = self._written
+        self._write("unwind_rows", rows_before * 8, memoryview(tables.rows)[rows_before:].tobytes())
+        self._write("unwind_blocks", blocks_before * 8, bytes(tables.blocks[blocks_before * 8 :]))
+        self._written = (rows, blocks)
+        return True
+
+    def _write(self, name: str, offset: int, data: bytes) -> None:
+        if not data:
+            return
+        end = -(-(offset + len(data)) // mmap.PAGESIZE) * mmap.PAGESIZE
+        with mmap.mmap(self.module.map_fd(name), end) as memory:
+            memory[offset : offset + len(data)] = data
+
+    def watch(self, process: Process, tables: Tables) -> bool:
+        """Traces a process from now on, or with its mappings of now. False where they do not fit."""
+        mappings = tables.mappings(process.pid)
+        count, capacity = len(mappings) // MAPPING_SIZE, self._capacity[2]
+        if count > capacity:
+            self.table_full += 1
+            return False
+        area = self._areas.get(process.pid)
+        if area is None:
+            if len(self._areas) >= self._targets:
+                raise MachineError("more processes than the trace was made for", "start lockwatch anew")
+            area = self._areas[process.pid] = Area(len(self._areas) * 2 * capacity, capacity)
+        first = area.other()
+        self._write("mappings", first * MAPPING_SIZE, mappings)
+        flags = OTHER_NAMESPACE if process.other_namespace else 0
+        value = TARGET.pack(process.ns_device, process.ns_inode, first, count, flags, 0)
+        syscalls.update(self.module.map_fd("targets"), struct.pack("<I", process.pid), value)
+        return True
+
+    def unwatch(self, pid: int) -> None:
+        syscalls.delete(self.module.map_fd("targets"), struct.pack("<I", pid))
+
+    def events(self) -> Iterator[raw.Event]:
+        """The events that are there now, in order."""
+        return map(raw.decode, self._ring.records())
+
+    def threads(self) -> dict[int, raw.ThreadState]:
+        """Every thread's state, by tid, as of now."""
+        unpack = raw.THREAD_STATE.packing.unpack
+        return {
+            int.from_bytes(key, "little"): raw.ThreadState._make(unpack(value))
+            for key, value in self._items("threads", 4, raw.THREAD_STATE.size)
+        }
+
+    def wait_totals(self) -> dict[raw.WaitKey, raw.WaitTotal]:
+        unpack = raw.WAIT_KEY.packing.unpack
+        return {
+            raw.WaitKey._make(unpack(key)): raw.wait_total(value)
+            for key, value in self._items("wait_totals", raw.WAIT_KEY.size, raw.WAIT_TOTAL.size)
+        }
+
+    def owner_totals(self) -> dict[raw.OwnerKey, raw.OwnerTotal]:
+        key_unpack, unpack = raw.OWNER_KEY.packing.unpack, raw.OWNER_TOTAL.packing.unpack
+        return {
+            raw.OwnerKey._make(key_unpack(key)): raw.OwnerTotal._make(unpack(value))
+            for key, value in self._items("owner_totals", raw.OWNER_KEY.size, raw.OWNER_TOTAL.size)
+        }
+
+    def words(self) -> dict[raw.WordKey, raw.WordState]:
+        key_unpack, unpack = raw.WORD_KEY.packing.unpack, raw.WORD_STATE.packing.unpack
+        return {
+            raw.WordKey._make(key_unpack(key)): raw.WordState._make(unpack(value))
+            for key, value in self._items("words", raw.WORD_KEY.size, raw.WORD_STATE.size)
+        }
+
+    def _items(self, name: str, key_size: int, value_size: int) -> Iterator[tuple[bytes, bytes]]:
+        return syscalls.items(self.module.map_fd(name), key_size, value_size)
+
+    def counters(self) -> Counters:
+        fd = self.module.map_fd("counters")
+
+        def value(index: int) -> int:
+            return syscalls.per_cpu_array_sum(fd, index)
+
+        first, ends = abi.number("COUNTER_STACK_ENDS"), abi.number("STACK_ENDS")
+        return Counters(
+            futex_calls=value(abi.number("COUNTER_FUTEX_CALLS")),
+            waits_lost=value(abi.number("COUNTER_WAITS_LOST")),
+            stacks_lost=value(abi.number("COUNTER_STACKS_LOST")),
+            events_lost=value(abi.number("COUNTER_EVENTS_LOST")),
+            calls_lost=value(abi.number("COUNTER_CALLS_LOST")),
+            stacks=value(abi.number("COUNTER_STACKS")),
+            ends=tuple(value(first + index) for index in range(ends)),
+        )
+
+    def cost(self) -> tuple[int, int] | None:
+        """(ns, runs) of all programs since the attach; None where the kernel refuses its statistics."""
+        if self._statistics is None:
+            return None
+        costs = [syscalls.program_cost(fd) for fd in self.module.programs.values()]
+        return sum(ns for ns, _ in costs), sum(runs for _, runs in costs)
+
+    def close(self) -> None:
+        """Detaches everything."""
+        self.module.bcc.cleanup()
+        if self._statistics is not None:
+            os.close(self._statistics)
+            self._statistics = None
+
+
+def library_loaded() -> None:
+    """Imports bcc: a tenth of a second or more that can pass while the tables are built."""
+    compiler.bcc()
