@@ -44,13 +44,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A program header. `address` is the file's own; `size` counts the bytes that the file holds."""
+    """A program header. `address` is the file's own; `size` counts the bytes that the file holds,
+    `memory_size` those that are mapped: zeros follow."""
 
     kind: int
     flags: int
     offset: int
     address: int
     size: int
+    memory_size: int
 
     @property
     def page_offset(self) -> int:
@@ -192,8 +194,8 @@ def _reopen(fd: int) -> BinaryIO:
 
 
 def _segment(data: bytes, at: int) -> Segment:
-    kind, flags, offset, address, _, size = struct.unpack_from("<IIQQQQ", data, at)
-    return Segment(kind, flags, offset, address, size)
+    kind, flags, offset, address, _, size, memory_size = struct.unpack_from("<IIQQQQQ", data, at)
+    return Segment(kind, flags, offset, address, size, memory_size)
 
 
 def _executable(segment: Segment) -> bool:

@@ -1,0 +1,1 @@
+"""Addresses into functions, variables and source lines."""
