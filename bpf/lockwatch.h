@@ -308,8 +308,10 @@ struct call_event {
     u64 replied;
     u64 client;     /* address of the connection's object */
     u64 bytes;      /* length of the request message */
+    u64 off_cpu;    /* ns off the CPU while it was served, outside of futex waits: with scheduler data */
+    u64 run_queue;  /* ns of these in the run queue */
 };
-_Static_assert(sizeof(struct call_event) == 64, "call_event");
+_Static_assert(sizeof(struct call_event) == 80, "call_event");
 
 /* ---- counters and control ------------------------------------------------------------------------------ */
 

@@ -50,12 +50,12 @@ def compile_module(text: str, definitions: dict[str, int]) -> Any:
             os.chdir(folder)  # bcc compiles from the kernel folder
 
 
-def load_program(module: Any, name: str) -> int:
-    """Loads one tracepoint program, returns its fd. Raises MachineError with the verifier's last words."""
+def load_program(module: Any, name: str, kind: str = "TRACEPOINT") -> int:
+    """Loads a program of bcc's type `kind`, returns its fd. Raises MachineError with the verifier's words."""
     library = bcc()
     with _captured_stderr() as said:
         try:
-            return int(module.load_func(name, library.BPF.TRACEPOINT).fd)
+            return int(module.load_func(name, getattr(library.BPF, kind)).fd)
         except Exception as error:
             raise MachineError(
                 f"the kernel refuses the BPF program {name}: {_last_lines(said() or str(error))}",

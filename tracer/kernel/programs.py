@@ -1,7 +1,7 @@
 """The BPF module: which parts it is made of, what they are compiled with, where its programs go."""
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tracer.bpf_files import bpf_folder
@@ -36,19 +36,18 @@ NEWER_TRACEPOINTS = {
 class Parts:
     """Which optional parts the module has, each with its own definitions."""
 
+    sched: bool = False
     requests: bool = False
     objects: bool = False
     probe: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
-        before = [name for name in ("requests", "objects") if getattr(self, name)]
-        after = ["probe"] if self.probe else []
-        return (
-            *(f"{name}.bpf.c" for name in before),
-            *FUTEX_PARTS,
-            *(f"{name}.bpf.c" for name in after),
-        )
+        """All files, each after those that it uses. The maps of the futex part are there for every other."""
+        tables, *futex = FUTEX_PARTS
+        before = [f"{name}.bpf.c" for name in ("sched", "requests", "objects") if getattr(self, name)]
+        after = ["probe.bpf.c"] if self.probe else []
+        return (tables, *before, *futex, *after)
 
 
 @dataclass(slots=True)
@@ -59,10 +58,10 @@ class Module:
     parts: Parts
     programs: dict[str, int] = field(default_factory=dict)
 
-    def load(self, name: str) -> int:
-        """The fd of a program, loaded at the first call."""
+    def load(self, name: str, kind: str = "TRACEPOINT") -> int:
+        """The fd of a program, loaded at the first call. `kind`: bcc's name of its type."""
         if name not in self.programs:
-            self.programs[name] = compiler.load_program(self.bcc, name)
+            self.programs[name] = compiler.load_program(self.bcc, name, kind)
         return self.programs[name]
 
     def map_fd(self, name: str) -> int:
@@ -85,6 +84,6 @@ class Module:
 def compile_parts(parts: Parts, definitions: dict[str, int]) -> Module:
     """Compiles the chosen parts as one module. Raises MachineError."""
     folder = bpf_folder()
-    chosen = {f"WITH_{name.upper()}": 1 for name in ("requests", "objects", "probe") if getattr(parts, name)}
+    chosen = {f"WITH_{name.upper()}": 1 for name in asdict(parts) if getattr(parts, name)}
     text = "\n".join((folder / name).read_text() for name in (*HEADERS, *parts.files))
     return Module(compiler.compile_module(text, definitions | chosen), parts)

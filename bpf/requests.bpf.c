@@ -1,0 +1,146 @@
+/* The API call that each thread of a libvirt daemon serves.
+ *
+ * Three exported functions bracket a call: its header is decoded by the event loop, a worker dispatches it, and the
+ * same worker queues the reply. The message's address joins them; it is free again once the reply is sent.
+ */
+
+#include <uapi/linux/ptrace.h>
+
+/* struct _virNetMessage: bufferLength, and the header's program, procedure, type and status. */
+#define MESSAGE_LENGTH 16
+#define MESSAGE_HEADER 32
+
+struct message_header {
+    u32 program;
+    u32 version;
+    u32 procedure;
+    u32 type;
+    u32 serial;
+    u32 status;
+};
+
+enum message_type { MESSAGE_CALL = 0, MESSAGE_CALL_WITH_FDS = 4 };
+#define STATUS_ERROR 1
+
+struct message_key {
+    u64 message;
+    u32 pid;
+    u32 pad;
+};
+
+struct arrival {
+    u64 received;
+    u64 bytes;
+};
+
+struct call {
+    u64 request;
+    u64 message;
+    u64 client;
+    u64 received; /* 0: before the attach */
+    u64 dispatched;
+    u64 bytes;
+    u32 lock_tid; /* this thread, as locks name their owner */
+    u32 pad;
+};
+
+struct lock_owner {
+    u32 pid;
+    u32 tid;
+};
+
+/* Messages that are no calls are never dispatched: the oldest make room. */
+BPF_TABLE("lru_hash", struct message_key, struct arrival, arrivals, 16384);
+BPF_F_TABLE("hash", u32, struct call, calls, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct lock_owner, u64, owner_requests, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
+
+INLINE u64 current_request(u32 tid) {
+    struct call *call = calls.lookup(&tid);
+    return call ? call->request : 0;
+}
+
+/* `tid`: as the lock names its owner. */
+INLINE u64 request_of(u32 pid, u32 tid) {
+    struct lock_owner owner = {pid, tid};
+    u64 *request = owner_requests.lookup(&owner);
+    return request ? *request : 0;
+}
+
+#ifndef WITH_SCHED
+INLINE void starts_running(u64 now) {}
+INLINE void stops_running(struct call_event *event, u64 now) {}
+#endif
+
+/* virNetMessageDecodeHeader(message) */
+int message_decoded(struct pt_regs *ctx) {
+    struct ids ids = current_ids();
+    struct message_key key = {PT_REGS_PARM1(ctx), ids.pid};
+    struct arrival arrival = {bpf_ktime_get_ns()};
+    if (!targets.lookup(&ids.pid))
+        return 0;
+    read_user(&arrival.bytes, 8, (void *)(key.message + MESSAGE_LENGTH));
+    arrivals.update(&key, &arrival);
+    return 0;
+}
+
+INLINE void forget_call(struct call *call, struct ids ids) {
+    struct lock_owner owner = {ids.pid, call->lock_tid};
+    owner_requests.delete(&owner);
+    calls.delete(&ids.tid);
+}
+
+/* virNetServerProgramDispatch(program, server, client, message) */
+int call_dispatched(struct pt_regs *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = targets.lookup(&ids.pid);
+    struct call call = {.client = PT_REGS_PARM3(ctx), .message = PT_REGS_PARM4(ctx)};
+    struct message_header header = {};
+    if (!target || read_user(&header, sizeof(header), (void *)(call.message + MESSAGE_HEADER)))
+        return 0;
+    struct call *left_open = calls.lookup(&ids.tid);
+    if (left_open)
+        forget_call(left_open, ids);
+    if (header.type != MESSAGE_CALL && header.type != MESSAGE_CALL_WITH_FDS)
+        return 0;
+    struct message_key key = {call.message, ids.pid};
+    struct arrival *arrival = arrivals.lookup(&key);
+    call.dispatched = bpf_ktime_get_ns();
+    call.request = (u64)header.program << 32 | (u64)(header.procedure & 0xffffff) << 8 | 1;
+    call.lock_tid = tid_in_locks(target, ids.tid);
+    if (arrival) {
+        call.received = arrival->received;
+        call.bytes = arrival->bytes;
+        arrivals.delete(&key);
+    }
+    struct lock_owner owner = {ids.pid, call.lock_tid};
+    if (calls.update(&ids.tid, &call) || owner_requests.update(&owner, &call.request))
+        count(COUNTER_CALLS_LOST);
+    starts_running(call.dispatched);
+    return 0;
+}
+
+/* virNetServerClientSendMessage(client, message): the reply, where it is the message that this thread serves. */
+int reply_queued(struct pt_regs *ctx) {
+    struct ids ids = current_ids();
+    struct call *call = calls.lookup(&ids.tid);
+    struct call_event event = {};
+    if (!call || PT_REGS_PARM2(ctx) != call->message)
+        return 0;
+    event.type = EVENT_CALL;
+    event.pid = ids.pid;
+    event.tid = ids.tid;
+    event.request = call->request;
+    event.received = call->received;
+    event.dispatched = call->dispatched;
+    event.replied = bpf_ktime_get_ns();
+    event.client = call->client;
+    event.bytes = call->bytes;
+    struct message_header header = {};
+    read_user(&header, sizeof(header), (void *)(call->message + MESSAGE_HEADER));
+    event.failed = header.status == STATUS_ERROR;
+    stops_running(&event, event.replied);
+    forget_call(call, ids);
+    if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
+        count(COUNTER_CALLS_LOST);
+    return 0;
+}
