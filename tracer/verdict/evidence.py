@@ -1,0 +1,68 @@
+"""The sums that sentences rest on, and what they must reach before a sentence is said."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from tracer.model.locks import Lock
+from tracer.model.report import Report
+from tracer.model.requests import RequestTotal
+from tracer.model.waits import LockTotal
+
+# Locks matter when on average this many threads wait for one, ...
+WAITING_THREADS = 0.05
+# ... or when a single wait lasts as long as a person notices.
+NOTICED_NS = 100_000_000
+# Locks matter to API calls when they take this part of one API's time, and that API at least so much of all.
+LOCK_PART = 0.1
+API_PART = 0.05
+# What takes this part of the calls' time is the reason why they are slow.
+MAIN_PART = 0.3
+# A caller, holder or thread is named when it stands for this part of its lock's waiting.
+NAMED_PART = 0.25
+# A wait that lasts this long at the end, with nothing to show that it would end, is called stuck.
+STUCK_NS = 1_000_000_000
+
+
+def contended(report: Report) -> list[LockTotal]:
+    """Locks that were waited for, the costliest first."""
+    totals = [total for total in report.locks if total.lock.kind.contention and total.waits]
+    return sorted(totals, key=lambda total: -total.wait_ns)
+
+
+def locks_matter(report: Report) -> bool:
+    totals = contended(report)
+    waited_ns = sum(total.wait_ns for total in totals)
+    noticed = any(total.max_wait_ns >= NOTICED_NS for total in totals)
+    return noticed or waited_ns >= WAITING_THREADS * report.info.duration_ns > 0
+
+
+def same(lock: Lock, other: Lock) -> bool:
+    """Both stand for one lock, or for one group of locks."""
+    if lock.address or other.address:
+        return (lock.pid, lock.address) == (other.pid, other.address)
+    return lock.identity == other.identity
+
+
+def calls_ns(requests: Iterable[RequestTotal]) -> int:
+    """The time of the calls as their clients see it."""
+    return sum(total.total_ns + total.throttled_ns for total in requests)
+
+
+def calls_wait_for_locks(requests: Sequence[RequestTotal]) -> bool:
+    """Some API that matters spends a part of its time on locks that matters."""
+    whole_ns = calls_ns(requests)
+    return any(
+        total.lock_wait_ns >= LOCK_PART * calls_ns((total,)) > 0 and calls_ns((total,)) >= API_PART * whole_ns
+        for total in requests
+    )
+
+
+def largest(weights: Iterable[tuple[str, int]]) -> tuple[str, int, int]:
+    """The name with the most weight, its weight and that of all; ("", 0, 0) for nothing."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for name, weight in weights:
+        sums[name] += weight
+    if not sums:
+        return ("", 0, 0)
+    name = max(sums, key=lambda key: sums[key])
+    return (name, sums[name], sum(sums.values()))
