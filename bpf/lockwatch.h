@@ -234,6 +234,44 @@ _Static_assert(sizeof(struct object_label) == LABEL_LENGTH, "object_label");
 
 /* A call being served, as a u64: program << 32 | procedure << 8 | 1. 0: none. */
 
+/* ---- the pthread_mutex_lock probe ------------------------------------------------------------------------ */
+
+struct acquisition_key {
+    u64 mutex;
+    u32 pid;
+    u32 pad;
+};
+_Static_assert(sizeof(struct acquisition_key) == 16, "acquisition_key");
+
+/* What a thread took while a window of the sampled probe was being counted. */
+struct window_key {
+    u64 mutex;
+    u32 pid;
+    u32 tid;
+};
+_Static_assert(sizeof(struct window_key) == 16, "window_key");
+
+#define PROBE_BATCH 32 /* hits of one CPU between two looks at the hits of all */
+
+/* Of one CPU, in a cache line of its own. */
+struct probe_cpu {
+    u64 hits;
+    u64 lost;        /* hits that no map had room for */
+    u64 window_lost; /* of the windows */
+    u64 unused[5];
+};
+_Static_assert(sizeof(struct probe_cpu) == 64, "probe_cpu");
+
+/* Of all CPUs. The frontend writes `alarm` and `window`. */
+struct probe_control {
+    u64 batched; /* hits of all CPUs, less than PROBE_BATCH of each missing */
+    u64 unused[7];
+    u64 alarm;   /* wake the frontend when `batched` gets here; 0: never */
+    u64 window;  /* not 0: count by thread, too */
+    u64 unused_too[6];
+};
+_Static_assert(sizeof(struct probe_control) == 128, "probe_control");
+
 /* ---- events ------------------------------------------------------------------------------------------- */
 
 enum event_type { EVENT_WAIT = 1, EVENT_RELEASE, EVENT_STACK, EVENT_EXEC, EVENT_CALL };

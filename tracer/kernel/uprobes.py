@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
-    """Runs a loaded program (an fd of type KPROBE) whenever `pid` executes the instruction at a file's offset.
+    """Runs a loaded program (an fd, type KPROBE) whenever `pid` executes the instruction at a file offset.
 
     All threads of the process are covered, those to come too; no other process traps. `path` may be a
     /proc/self/fd/N. The probe lasts until the returned fd is closed. Raises LockwatchError.
