@@ -1,0 +1,30 @@
+"""What a trace is asked to do."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tracer.options import Filters
+
+
+class ProbeMode(str, Enum):
+    """When pthread_mutex_lock is probed."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConfig:
+    """`duration_ns` None: until it is stopped or the targets end. `requests`: "auto", "off", "libvirt" or a
+    pattern of function names. `overhead_budget` is a share of the target's CPU time."""
+
+    pids: tuple[int, ...]
+    threshold_ns: int = 1_000_000
+    duration_ns: int | None = None
+    filters: Filters = field(default_factory=Filters)
+    mutex_probe: ProbeMode = ProbeMode.AUTO
+    overhead_budget: float = 0.02
+    requests: str = "auto"
+    sched: bool = False
+    object_names: bool = True
