@@ -66,6 +66,8 @@ class CallEvent(NamedTuple):
     replied: int
     client: int
     bytes: int
+    off_cpu: int
+    run_queue: int
 
 
 class StackEvent(NamedTuple):
@@ -101,6 +103,8 @@ class ThreadState(NamedTuple):
     phase: int
     outcome: int
     flags: int
+    marked: int
+    pad: int
 
 
 class WaitKey(NamedTuple):
@@ -198,6 +202,7 @@ EVENT_EXEC = abi.number("EVENT_EXEC")
 EVENT_CALL = abi.number("EVENT_CALL")
 PHASE_BETWEEN = abi.number("PHASE_BETWEEN")
 PHASE_ASLEEP = abi.number("PHASE_ASLEEP")
+WAIT_BEFORE_ATTACH = abi.number("WAIT_BEFORE_ATTACH")
 WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
 
 OUTCOMES = ("woken", "timeout", "interrupted", "failed")  # by enum outcome
