@@ -49,7 +49,7 @@ class Memory:
         return int.from_bytes(data, "little") if data else None
 
     def c_string(self, address: int, limit: int) -> str | None:
-        """The text before the first NUL within `limit` bytes; None when there is no NUL or it is not UTF-8."""
+        """The text before the first NUL within `limit` bytes; None where there is none or it is not UTF-8."""
         data, found, _ = self.read_some(address, limit).partition(b"\0")
         try:
             return data.decode() if found else None
