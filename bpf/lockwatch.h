@@ -87,6 +87,7 @@ enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED, OUTCOME_FAIL
 #define WAIT_RESUMED 2          /* the kernel asked for the interrupted sleep to be resumed */
 #define WAIT_OWNER_CONFIRMED 4  /* the owner read at the wait's start woke the word */
 #define WAIT_STACK_TAKEN 8
+#define WAIT_BEFORE_ATTACH 16   /* it had begun before the trace: `started` is when the trace did */
 
 /* What a thread waits, or has last waited, for. */
 struct thread_state {
@@ -111,8 +112,10 @@ struct thread_state {
     u32 phase;
     u32 outcome;
     u32 flags;
+    u32 marked;     /* this sleep is in its word's account of blame */
+    u32 pad;
 };
-_Static_assert(sizeof(struct thread_state) == 136, "thread_state");
+_Static_assert(sizeof(struct thread_state) == 144, "thread_state");
 
 /* Waits are summed per word, call instruction, way of waiting and request; the first stack tells the kind. */
 struct wait_key {

@@ -15,6 +15,7 @@ INLINE void starts_sleeping(struct thread_state *state) {
         return;
     }
     word->object = state->object;
+    state->marked = 1;
     __sync_fetch_and_add(&word->waiters, waiter_mark(state->slept));
 }
 
@@ -28,8 +29,9 @@ INLINE s64 own_share(struct word_state *word, struct thread_state *state, u64 no
  */
 INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
     struct word_state *word = word_of(state->pid, state->word);
-    if (!word)
+    if (!word || !state->marked)
         return;
+    state->marked = 0;
     if (!released || word->charged_at < state->slept) {
         s64 own = own_share(word, state, now);
         if (own > 0) {
@@ -45,8 +47,10 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
 /* As if the sleep had never begun: the call did not block. */
 INLINE void never_slept(struct thread_state *state) {
     struct word_state *word = word_of(state->pid, state->word);
-    if (word)
-        __sync_fetch_and_add(&word->waiters, -waiter_mark(state->slept));
+    if (!word || !state->marked)
+        return;
+    state->marked = 0;
+    __sync_fetch_and_add(&word->waiters, -waiter_mark(state->slept));
 }
 
 /* Charges the releaser with what its lock's waiters have waited since the last release: ns. */

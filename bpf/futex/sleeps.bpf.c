@@ -113,7 +113,7 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret,
         state->sleeps += 1;
     state->outcome = ret == RET_ETIMEDOUT ? OUTCOME_TIMEOUT : ret == RET_EINTR ? OUTCOME_INTERRUPTED : OUTCOME_WOKEN;
     if (wants_stack(state)) {
-        struct registers user = {state->ip, state->sp, state->bp};
+        struct registers user = user_registers();
         state->flags |= WAIT_STACK_TAKEN;
         take_stack(ctx, target, ids, &user, PROGRAM_WAIT_STACK);
     }

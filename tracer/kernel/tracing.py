@@ -21,6 +21,7 @@ ENTRIES = 1 << 16
 SPARE = 2  # tables hold this many times what the target has when the trace starts
 LEAST_ROWS, LEAST_BLOCKS, LEAST_MAPPINGS = 1 << 18, 1 << 16, 512
 MAPPING_SIZE = abi.layout("mapping").size
+BLOCK_SIZE = abi.layout("row_block").size
 
 TARGET = abi.layout("target").packing
 OTHER_NAMESPACE = abi.number("TARGET_OTHER_PID_NAMESPACE")
@@ -29,6 +30,14 @@ INITIAL_PID_NAMESPACE = 4026531836  # inode: PROC_PID_INIT_INO of the kernel
 
 def power_of_two(least: int) -> int:
     return 1 << max(least - 1, 1).bit_length()
+
+
+def _capacities(tables: Tables, processes: Sequence[Process]) -> tuple[int, int, int]:
+    """Rows and blocks of all files, mappings of one process, each with room to grow."""
+    most = max((len(tables.mappings(process.pid)) // MAPPING_SIZE for process in processes), default=0)
+    rows = max(power_of_two(len(tables.rows) * SPARE), LEAST_ROWS)
+    blocks = max(power_of_two(len(tables.blocks) // BLOCK_SIZE * SPARE), LEAST_BLOCKS)
+    return rows, blocks, max(power_of_two(most * SPARE), LEAST_MAPPINGS)
 
 
 @dataclass(slots=True)
@@ -63,21 +72,17 @@ class KernelTracing:
     Raises MachineError or NotPermittedError where the machine does not allow it.
     """
 
-    def __init__(self, tables: Tables, targets: int, threshold_ns: int, parts: programs.Parts) -> None:
+    def __init__(
+        self, tables: Tables, processes: Sequence[Process], threshold_ns: int, parts: programs.Parts
+    ) -> None:
         self._tracefs = environment.require_tracefs()
-        self._capacity = self._capacities(tables, targets)
+        self._targets = len(processes)
+        self._capacity = _capacities(tables, processes)
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
         self.module = programs.compile_parts(parts, self._definitions(tables, threshold_ns))
         self.table_full = 0
         self._statistics: int | None = None
-
-    def _capacities(self, tables: Tables, targets: int) -> tuple[int, int, int]:
-        rows = max(power_of_two(len(tables.rows) * SPARE), LEAST_ROWS)
-        blocks = max(power_of_two(len(tables.blocks) // 8 * SPARE), LEAST_BLOCKS)
-        mappings = max(power_of_two(tables.most_mappings * SPARE), LEAST_MAPPINGS)
-        self._targets = max(targets, 1)
-        return rows, blocks, mappings
 
     def _definitions(self, tables: Tables, threshold_ns: int) -> dict[str, int]:
         rows, blocks, mappings = self._capacity
@@ -112,13 +117,14 @@ class KernelTracing:
 
     def fill(self, tables: Tables) -> bool:
         """Writes rows and blocks that are new since the last call. False where they do not fit any more."""
-        rows, blocks = len(tables.rows), len(tables.blocks) // 8
+        packed = tables.blocks
+        rows, blocks = len(tables.rows), len(packed) // BLOCK_SIZE
         if rows > self._capacity[0] or blocks > self._capacity[1]:
             self.table_full += 1
             return False
         rows_before, blocks_before = self._written
         self._write("unwind_rows", rows_before * 8, memoryview(tables.rows)[rows_before:].tobytes())
-        self._write("unwind_blocks", blocks_before * 8, bytes(tables.blocks[blocks_before * 8 :]))
+        self._write("unwind_blocks", blocks_before * BLOCK_SIZE, packed[blocks_before * BLOCK_SIZE :])
         self._written = (rows, blocks)
         return True
 
@@ -150,6 +156,23 @@ class KernelTracing:
 
     def unwatch(self, pid: int) -> None:
         syscalls.delete(self.module.map_fd("targets"), struct.pack("<I", pid))
+
+    def begin(self, tid: int, state: raw.ThreadState) -> None:
+        """Enters the wait of a thread that sleeps already, unless its next one has been seen."""
+        with suppress(FileExistsError):
+            syscalls.update(
+                self.module.map_fd("threads"),
+                struct.pack("<I", tid),
+                raw.THREAD_STATE.packing.pack(*state),
+                syscalls.NOEXIST,
+            )
+
+    def thread(self, tid: int) -> raw.ThreadState | None:
+        value = syscalls.lookup(self.module.map_fd("threads"), struct.pack("<I", tid), raw.THREAD_STATE.size)
+        return raw.ThreadState._make(raw.THREAD_STATE.packing.unpack(value)) if value else None
+
+    def forget(self, tid: int) -> None:
+        syscalls.delete(self.module.map_fd("threads"), struct.pack("<I", tid))
 
     def events(self) -> Iterator[raw.Event]:
         """The events that are there now, in order."""

@@ -1,0 +1,149 @@
+"""Raw records into the model: stack ids into stacks, futex words into locks, tids into threads."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tracer.kernel import records as raw
+from tracer.locks.resolver import KindResolver
+from tracer.model.kinds import Kind, Outcome
+from tracer.model.locks import Lock, Owner
+from tracer.model.stacks import NO_STACK, Stack, StackEnd
+from tracer.model.waits import Wait
+from tracer.naming.namer import Namer
+from tracer.symbols.symbolizer import Symbolizer
+from tracer.threads import Threads
+
+STACK_ENDS = tuple(StackEnd)
+
+
+class Way(NamedTuple):
+    """How a word is waited for: the first stack of a way tells the kind of all its waits."""
+
+    pid: int
+    word: int
+    ip: int
+    operation: int
+    value: int
+
+
+class Site(NamedTuple):
+    """What a word turned out to be: a way to wait for the lock at `base`."""
+
+    kind: Kind
+    base: int
+
+
+@dataclass(slots=True)
+class LockFacts:
+    """What a lock's name is made from: each alternative with the ns that were waited under it."""
+
+    kinds: dict[Kind, int] = field(default_factory=lambda: defaultdict(int))
+    objects: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    stacks: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+
+class Resolver:
+    """Everything that is known about the ids, words and tids of a trace's records."""
+
+    def __init__(
+        self,
+        symbolizer: Symbolizer,
+        kinds: KindResolver,
+        namer: Namer,
+        threads: dict[int, Threads],
+        request_name: Callable[[int, int], str | None],
+    ) -> None:
+        self._symbolizer = symbolizer
+        self._kinds = kinds
+        self._namer = namer
+        self.threads = threads
+        self.request_name = request_name
+        self._raw_stacks: dict[int, raw.StackEvent] = {}
+        self._stacks: dict[int, Stack] = {0: NO_STACK}
+        self._sites: dict[tuple[Way, int], Site] = {}
+        self._first_sites: dict[Way, Site] = {}
+        self._locks: dict[tuple[int, int], Lock] = {}
+        self._facts: dict[tuple[int, int], LockFacts] = defaultdict(LockFacts)
+        self.bases: dict[tuple[int, int], int] = {}
+
+    def add_stack(self, event: raw.StackEvent) -> None:
+        self._raw_stacks[event.id] = event
+
+    def stack(self, stack_id: int) -> Stack:
+        """The stack of an id, symbolized at the first call; NO_STACK where it was lost."""
+        found = self._stacks.get(stack_id)
+        if found is None:
+            event = self._raw_stacks.get(stack_id)
+            if event is None:
+                return NO_STACK
+            found = self._symbolizer.stack(event.pid, event.pcs, STACK_ENDS[event.end])
+            self._stacks[stack_id] = found
+        return found
+
+    def site(self, way: Way, stack_id: int) -> Site:
+        """What the word is. Without a stack it is what the way's first stack said, or else a guess by the call."""
+        known = self._sites.get((way, stack_id))
+        if known is not None:
+            return known
+        if stack_id not in self._raw_stacks and way in self._first_sites:
+            return self._first_sites[way]
+        site = self.classify(way, self.stack(stack_id))
+        if stack_id in self._raw_stacks:
+            self._sites[way, stack_id] = site
+            self._first_sites.setdefault(way, site)
+        self.bases.setdefault((way.pid, way.word), site.base)
+        return site
+
+    def classify(self, way: Way, stack: Stack) -> Site:
+        """Kind and base from a stack that has no id, or none at all."""
+        return Site(*self._kinds.resolve(way.pid, way.word, way.operation, way.value, stack))
+
+    def learn(self, pid: int, site: Site, object_class: int, stack_id: int, ns: int) -> None:
+        """Weighs what a lock is and where it is waited for: the heaviest names it."""
+        facts = self._facts[pid, site.base]
+        facts.kinds[site.kind.of_lock] += ns + 1
+        facts.objects[object_class] += ns + 1
+        facts.stacks[stack_id] += ns + 1
+
+    def lock(self, pid: int, site: Site, object_class: int, stack: Stack) -> Lock:
+        """The lock under the name that can be given now; the name is looked for once."""
+        found = self._locks.get((pid, site.base))
+        if found is None:
+            found = self._namer.lock(pid, site.base, site.kind.of_lock, object_class, stack)
+            self._locks[pid, site.base] = found
+        return found
+
+    def final_lock(self, pid: int, base: int) -> Lock:
+        """The lock by all that was learnt of it."""
+        facts = self._facts.get((pid, base))
+        known = self._locks.get((pid, base))
+        if facts is None:
+            return known or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
+        kind = max(facts.kinds, key=lambda each: facts.kinds[each])
+        object_class = max(facts.objects, key=lambda each: facts.objects[each])
+        stack = self.stack(max(facts.stacks, key=lambda each: facts.stacks[each]))
+        return self._namer.lock(pid, base, kind, object_class, stack)
+
+    def owner(self, pid: int, own_id: int, confirmed: bool) -> Owner | None:
+        """The thread that a lock named; None where that is no thread of the process."""
+        thread = self.threads[pid].owner(own_id) if own_id else None
+        return Owner(thread.tid, thread.name, confirmed) if thread else None
+
+    def wait(self, event: raw.WaitEvent, site: Site) -> Wait:
+        """A wait as people see it."""
+        stack = self.stack(event.stack)
+        return Wait(
+            thread=self.threads[event.pid].saw(event.tid, raw.comm_text(event.comm)),
+            lock=self.lock(event.pid, site, event.object, stack),
+            kind=site.kind,
+            started_ns=event.started,
+            ended_ns=event.ended,
+            sleeps=event.sleeps,
+            outcome=Outcome(raw.OUTCOMES[event.outcome]),
+            stack=stack,
+            owner=self.owner(event.pid, event.owner, bool(event.flags & raw.WAIT_OWNER_CONFIRMED)),
+            request=self.request_name(event.pid, event.request),
+            owner_request=self.request_name(event.pid, event.owner_request),
+        )
