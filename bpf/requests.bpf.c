@@ -54,6 +54,8 @@ BPF_TABLE("lru_hash", struct message_key, struct arrival, arrivals, 16384);
 BPF_F_TABLE("hash", u32, struct call, calls, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_F_TABLE("hash", struct lock_owner, u64, owner_requests, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
 
+BPF_TABLE("lru_hash", u64, u64, job_names, 4096);
+
 INLINE u64 current_request(u32 tid) {
     struct call *call = calls.lookup(&tid);
     return call ? call->request : 0;
@@ -142,5 +144,13 @@ int reply_queued(struct pt_regs *ctx) {
     forget_call(call, ids);
     if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
         count(COUNTER_CALLS_LOST);
+    return 0;
+}
+
+/* virThreadJobSet(name): the text is a constant of the daemon. */
+int job_named(struct pt_regs *ctx) {
+    u64 request = current_request(current_ids().tid), name = PT_REGS_PARM1(ctx);
+    if (request)
+        job_names.update(&request, &name);
     return 0;
 }
