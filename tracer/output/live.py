@@ -133,11 +133,11 @@ class LiveView:
         return [
             (self._time(at_ns), "dim"),
             "  ",
-            (f"{thread_label(thread):<22}", "green"),
+            (f"{thread_label(thread):<20}", "green"),
             "  ",
             f"{kind:<12}",
             "  ",
-            (f"{printable(lock.name):<28}", "cyan"),
+            (f"{printable(lock.name):<24}", "cyan"),
             "  ",
         ]
 

@@ -159,7 +159,7 @@ def _row(total: LockTotal, whole: int, processes: bool, acquired: bool) -> list[
         count(total.waits),
         duration(total.wait_ns),
         duration(total.wait_ns // total.waits) if total.waits else "-",
-        duration(percentile(total.histogram, 0.99, total.max_wait_ns)) if total.waits else "-",
+        duration(percentile(total.histogram, 0.99, total.max_wait_ns)) if any(total.histogram) else "-",
         duration(total.max_wait_ns) if total.waits else "-",
         share(total.wait_ns, whole),
         *((_acquisitions(total),) if acquired else ()),

@@ -49,14 +49,14 @@ def lock_sentences(report: Report) -> list[str]:
     if not _worth_blaming(report):
         return [_not_locks(report, totals), *_idle(report)]
     first = totals[0]
-    found = [
+    found = (
         _costliest(first, totals),
         _for_whom(report, first),
-        _where(report, first),
         _held_by(report, first),
-    ]
-    storm = storm_sentence(first) if is_storm(first) else ""
-    return [sentence for sentence in (*found, storm) if sentence]
+        _where(report, first),
+        storm_sentence(first) if is_storm(first) else "",
+    )
+    return [sentence for sentence in found if sentence]
 
 
 def _worth_blaming(report: Report) -> bool:

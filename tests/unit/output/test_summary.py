@@ -1,0 +1,151 @@
+"""The summary, in a pipe and on a terminal."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from output_models import BLOCKED, DOMAIN, EMPTY, MANAGER, MANAGER_TOTAL, POOL, REPORT, SECOND, SECOND_THREAD
+
+from tracer.model.locks import Owner
+from tracer.model.report import ProbeState, Report
+from tracer.output import summary
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def text_of(report: Report, top: int = 20) -> str:
+    out = io.StringIO()
+    summary.write(report, out, top)
+    return out.getvalue()
+
+
+def test_locks_are_apart_from_idle_waits() -> None:
+    text = text_of(REPORT)
+    head, idle = text.split("Idle waits and hand-overs")
+    assert "SecurityManager  " in head and "pool cond 3" not in head
+    assert "pool cond 3" in idle
+    assert "220 waits for 2 locks, 9.1 s in all; 152 of them 1.0 ms or longer" in head
+    assert "98.9 %" in head  # of contention: the pool's 50 s are no part of it
+
+
+def test_a_lock_has_its_call_sites_and_release_sites() -> None:
+    text = text_of(REPORT)
+    assert "100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create\n" in text
+    assert (
+        "88.9 %      8.0 s         100x  release by worker for create: unlock (daemon.c:12) <- command\n"
+        in text
+    )
+    assert "11.1 %      1.0 s         100x  short releases\n" in text
+    assert "rwlock-read  findDomain" in text
+
+
+def test_requests_and_waiting_are_told_in_words() -> None:
+    text = text_of(REPORT)
+    assert "create waited 10.0 s for SecurityManager, held by create.\n" in text
+    assert (
+        "worker/71 has waited 3.2 s (since before the attach) for mutex SecurityManager, held by vm" in text
+    )
+
+
+def test_a_pipe_gets_whole_lines_without_escapes() -> None:
+    deep = replace(REPORT.call_sites[0], lock=MANAGER, wait_ns=1)
+    text = text_of(replace(REPORT, call_sites=(deep, *REPORT.call_sites)))
+    assert "\x1b" not in text
+    assert not any(line != line.rstrip() for line in text.splitlines())
+    assert 'vm\\x1b[31m;<b>[bold red]\\x0a"' in text
+
+
+def test_a_terminal_gets_its_width_and_no_escape_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = Terminal()
+    summary.write(REPORT, out)
+    assert "\x1b[1m" in out.getvalue()
+    assert "\x1b[31m;" not in out.getvalue()
+    assert "vm\\x1b[31m;<b>[bold red]" in out.getvalue()
+
+
+def test_no_waits_are_told_in_words_with_the_futex_calls() -> None:
+    assert "No thread waited for a lock; 12,345 futex calls seen." in text_of(EMPTY)
+
+
+def test_only_short_waits_are_told_too() -> None:
+    short = replace(MANAGER_TOTAL, waits=3, wait_ns=900_000, long_waits=0, long_wait_ns=0)
+    assert "none of them reached 1.0 ms; 12,345 futex calls seen" in text_of(replace(EMPTY, locks=(short,)))
+
+
+def test_a_loss_is_loud_and_no_loss_is_said() -> None:
+    assert "nothing lost" in text_of(REPORT)
+    lossy = text_of(replace(REPORT, health=replace(REPORT.health, waits_lost=2, notes=("stack table full",))))
+    assert "LOST: 2 waits" in lossy and "nothing lost" not in lossy and "stack table full" in lossy
+
+
+def test_incomplete_stacks_are_never_rounded_away() -> None:
+    assert "2,000 stacks, 99.95 % complete; incomplete: no unwind row 1" in text_of(REPORT)
+    nearly = replace(REPORT.health, stacks=1_000_000, stacks_complete=999_999)
+    assert "99.99 % complete" in text_of(replace(REPORT, health=nearly))
+
+
+def test_top_limits_the_rows_and_counts_the_rest() -> None:
+    text = text_of(REPORT, top=1)
+    assert "... and 1 more lock with 100.0 ms" in text
+    assert "... and 1 more thread" in text
+    assert "(rwlock):" not in text
+
+
+def test_only_chosen_locks_are_in_the_tables() -> None:
+    out = io.StringIO()
+    summary.write(REPORT, out, chosen=lambda lock: lock in (DOMAIN, POOL))
+    assert "SecurityManager (mutex)" not in out.getvalue()
+    assert "20 waits for 1 lock," in out.getvalue()
+
+
+def test_a_deadlock_is_told_in_order_whatever_the_order_given() -> None:
+    other = replace(
+        BLOCKED, thread=replace(SECOND_THREAD, name="other"), owner=Owner(73, "third"), lock=DOMAIN
+    )
+    third = replace(BLOCKED, thread=replace(SECOND_THREAD, tid=73, name="third"), owner=Owner(71, "worker"))
+    first = replace(BLOCKED, owner=Owner(72, "other"))
+    text = text_of(replace(REPORT, deadlocks=((first, third, other),)))
+    assert (
+        "Deadlock: worker/71 waits for mutex SecurityManager, held by other/72, which waits for mutex vm"
+        in text
+    )
+    assert "held by third/73, which waits for mutex SecurityManager, held by worker/71." in text
+
+
+def test_acquisitions_say_what_they_are() -> None:
+    probe = ProbeState("sampled", 1234, 400, SECOND, "over the budget")
+    for estimated, saturated, shown in (
+        (False, False, " 5,000 "),
+        (True, False, " ~5,000 "),
+        (True, True, " >=5,000 "),
+    ):
+        total = replace(
+            MANAGER_TOTAL,
+            acquisitions=5000,
+            acquisitions_estimated=estimated,
+            acquisitions_saturated=saturated,
+        )
+        text = text_of(replace(REPORT, locks=(total,), info=replace(REPORT.info, mutex_probe=probe)))
+        assert "TAKEN" in text and shown in text
+        assert (
+            "probe was sampled (over the budget): 1,234 hits of 400 ns, 493.6 us in all, within 1.0 s" in text
+        )
+
+
+def test_a_storm_is_named() -> None:
+    assert "spinning" not in text_of(REPORT)
+    stormy = replace(MANAGER_TOTAL, eagain=100_000)
+    assert "100,000 futex calls did not sleep" in text_of(replace(REPORT, locks=(stormy,)))
+
+
+def test_an_encoding_that_lacks_letters_is_no_error() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    named = replace(MANAGER_TOTAL, lock=replace(MANAGER, name="Größe"))
+    summary.write(replace(REPORT, locks=(named,)), out)
+    assert b"Gr\\xf6\\xdfe" in raw.getvalue()
