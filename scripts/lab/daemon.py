@@ -52,6 +52,7 @@ class LabError(Exception):
 class Settings:
     """The server's limits, and the isolation that it runs in."""
 
+    min_workers: int
     max_workers: int
     max_client_requests: int
     own_pid_namespace: bool
@@ -68,7 +69,7 @@ class Daemon:
 def write_configuration(folder: Path, settings: Settings) -> None:
     (folder / "etc").mkdir()
     text = LIBVIRTD_CONF.format(
-        min_workers=min(5, settings.max_workers),
+        min_workers=min(settings.min_workers, settings.max_workers),
         max_workers=settings.max_workers,
         max_client_requests=settings.max_client_requests,
     )

@@ -29,7 +29,9 @@ class RequestProbes:
             try:
                 file = open_mapped(pid, site.mapping)
             except OSError as error:
-                raise FileError(f"cannot open {site.mapping.path} of process {pid}: {error.strerror}") from error
+                raise FileError(
+                    f"cannot open {site.mapping.path} of process {pid}: {error.strerror}"
+                ) from error
             try:
                 self._open.append(open_uprobe(f"/proc/self/fd/{file}", site.offset, pid, program))
             finally:
