@@ -39,6 +39,7 @@ def fold(
         deadlocks=find_deadlocks(list(still)),
         requests=requests,
         health=health,
+        waits=tuple(chosen),
     )
 
 
