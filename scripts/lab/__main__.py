@@ -41,6 +41,7 @@ def options() -> argparse.Namespace:
     add("--seconds", type=float, default=120.0, help="no round starts after so many seconds of a run")
     add("--shared-connection", action="store_true", help="all clients of a run use one connection")
     add("--kill-clients", action="store_true", help="beside them, kill three clients in mid-call")
+    add("--min-workers", type=positive, help="libvirtd's min_workers (default: max_workers)")
     add("--max-workers", type=positive, default=50, help="libvirtd's max_workers (default 50)")
     add(
         "--max-client-requests", type=positive, default=50, help="libvirtd's max_client_requests (default 50)"
@@ -108,7 +109,12 @@ def work(chosen: argparse.Namespace, daemon: Daemon) -> None:
 def main() -> None:
     chosen = options()
     interruptible()
-    settings = Settings(chosen.max_workers, chosen.max_client_requests, chosen.own_pid_namespace)
+    settings = Settings(
+        min_workers=chosen.min_workers or chosen.max_workers,
+        max_workers=chosen.max_workers,
+        max_client_requests=chosen.max_client_requests,
+        own_pid_namespace=chosen.own_pid_namespace,
+    )
     try:
         counts(chosen.clients)
         with nullcontext(Daemon(0, chosen.uri)) if chosen.uri else running(settings) as daemon:

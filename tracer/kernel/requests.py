@@ -1,4 +1,4 @@
-"""The probes that bracket the calls of a server, and the scheduler's switches of the threads that serve them."""
+"""The probes that bracket the calls of a server, and the switches of the threads that serve them."""
 
 import ctypes
 import os
