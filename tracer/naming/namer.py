@@ -1,0 +1,184 @@
+"""The best name that a lock can have, and the identity that it keeps from run to run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tracer.errors import LockwatchError
+from tracer.memory import Memory
+from tracer.model.kinds import Kind
+from tracer.model.locks import Lock
+from tracer.model.stacks import Stack
+from tracer.naming import places, sites
+from tracer.naming.objects import Instance, ObjectClass, Objects
+from tracer.naming.reading import Reader
+from tracer.process import Process
+from tracer.symbols.names import clean
+from tracer.symbols.symbolizer import Symbolizer
+
+Labels = Callable[[int, int], str | None]
+"""(pid, reference to an object) -> what the object calls itself."""
+
+MOST_NAMES_KEPT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """`weak`: only a better one has not been found yet; it is not kept."""
+
+    name: str
+    identity: str
+    class_name: str | None = None
+    weak: bool = False
+
+
+@dataclass(slots=True)
+class _Target:
+    pid: int
+    memory: Reader
+    mappings: places.Mappings
+    stacks: places.Stacks
+    objects: Objects
+    arenas: int = 0
+
+
+class Namer:
+    """Names locks of watched processes. Never raises for what a target's memory holds, or no longer holds."""
+
+    def __init__(
+        self,
+        symbolizer: Symbolizer,
+        processes: Mapping[int, Process],
+        object_names: bool,
+        labels: Labels | None = None,
+    ) -> None:
+        self._symbolizer = symbolizer
+        self._processes = processes
+        self._object_names = object_names
+        self._labels = labels
+        self._targets: dict[int, _Target] = {}
+        self._names: dict[tuple[int, int, Kind, int], Name] = {}
+
+    def watch(self, pid: int) -> tuple[ObjectClass, ...]:
+        """Begins with a process that the symbolizer watches. Returns its classes, for the kernel side."""
+        if pid not in self._targets and pid in self._processes:
+            try:
+                self._targets[pid] = self._target(self._processes[pid])
+            except LockwatchError:
+                return ()
+        return self.refresh(pid)
+
+    def refresh(self, pid: int) -> tuple[ObjectClass, ...]:
+        """Reads mappings and classes anew. Returns the classes that are new, for the kernel side."""
+        target = self._targets.get(pid)
+        if target is None:
+            return ()
+        target.mappings.refresh()
+        return target.objects.refresh()
+
+    def object_at(self, pid: int, word: int) -> int:
+        """The reference to the object around a lock that a thread waits for just now; 0: none known."""
+        target = self._targets.get(pid)
+        return target.objects.reference_at(word) if target is not None else 0
+
+    def lock(self, pid: int, base: int, kind: Kind, object_class: int, stack: Stack) -> Lock:
+        """The lock at `base`. `object_class` is the kernel side's reference to its object, 0 where it knew
+        none; `stack` is where it is waited for most, or was first."""
+        key = (pid, base, kind.of_lock, object_class)
+        found = self._names.get(key)
+        if found is None:
+            found = self._name(pid, base, kind.of_lock, object_class, stack)
+            if len(self._names) >= MOST_NAMES_KEPT:
+                self._names.clear()
+            if not found.weak:
+                self._names[key] = found
+        return Lock(pid, base, kind.of_lock, clean(found.name), clean(found.identity), found.class_name)
+
+    def _target(self, process: Process) -> _Target:
+        memory = Memory(process.pid)
+
+        def exported(name: str) -> int | None:
+            return self._symbolizer.function_address(process.pid, name)
+
+        return _Target(
+            process.pid,
+            memory,
+            places.Mappings(process.pid),
+            places.Stacks(process, memory, lambda: exported("_rtld_global")),
+            Objects(memory, exported),
+        )
+
+    def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:
+        target = self._targets.get(pid)
+        if target is None:
+            return self._by_site(base, kind, stack)
+        if kind is Kind.ARENA:
+            return self._arena(target, base)
+        return (
+            self._in_file(target, base)
+            or self._of_thread(target, base, kind, stack)
+            or self._of_object(target, base, kind, reference)
+            or self._by_site(base, kind, stack)
+        )
+
+    def _in_file(self, target: _Target, base: int) -> Name | None:
+        """A variable, or a place in a file or in shared memory."""
+        symbol = self._symbolizer.data_symbol(target.pid, base)
+        if symbol is not None:
+            variable, offset, module = symbol
+            place = f"{variable}+{offset:#x}" if offset else variable
+            return Name(_in_loader(place) or place, f"{module}:{place}")
+        found = self._symbolizer.module_of(target.pid, base)
+        if found is not None:
+            path, bias = found
+            place = f"{path.rpartition('/')[2]}+{base - bias:#x}"
+            return Name(place, place)
+        mapping = target.mappings.find(base)
+        if mapping is None or not places.is_file(mapping):
+            return None
+        place = places.in_file(mapping, base)
+        return Name(place, place)
+
+    def _of_thread(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
+        mapping = target.mappings.find(base)
+        thread = target.stacks.thread(mapping, base) if mapping is not None else None
+        if kind is Kind.JOIN:
+            identity = sites.in_words("join", stack)
+            return Name(f"thread {thread}'s join" if thread is not None else identity, identity)
+        if thread is None:
+            return None
+        if places.inside_record(thread, base):
+            return Name(f"thread {thread}'s own lock", f"thread's own lock+{base - thread.record:#x}")
+        return Name(f"lock on the stack of {thread}", sites.in_words("lock on a stack", stack))
+
+    def _of_object(self, target: _Target, base: int, kind: Kind, reference: int) -> Name | None:
+        instance = target.objects.instance(reference)
+        if instance is None or not 0 <= base - instance.address < instance.type.instance_size:
+            return None
+        member = _member(instance, base, kind)
+        class_name = instance.type.name
+        label = self._labels(target.pid, reference) if self._labels and self._object_names else None
+        labelled = f'{class_name} "{label}"' if label else class_name
+        return Name(labelled + member, class_name + member, class_name)
+
+    def _arena(self, target: _Target, base: int) -> Name:
+        if self._symbolizer.module_of(target.pid, base) is not None:
+            return Name("malloc main arena", "malloc main arena")
+        target.arenas += 1
+        return Name(f"malloc arena {target.arenas}", "malloc arena")
+
+    def _by_site(self, base: int, kind: Kind, stack: Stack) -> Name:
+        structure = sites.known_structure(stack)
+        if structure is not None:
+            suffix = "" if kind in (Kind.MUTEX, Kind.RWLOCK) else f" {kind}"
+            return Name(structure + suffix, structure + suffix, structure)
+        words = sites.in_words(sites.NOUNS[kind], stack)
+        return Name(words, words, weak=not stack.frames)
+
+
+def _member(instance: Instance, base: int, kind: Kind) -> str:
+    member = instance.member(base)
+    return f"{member} {kind}" if kind in (Kind.COND, Kind.SEM, Kind.JOB) else member
+
+
+def _in_loader(place: str) -> str | None:
+    return f"dynamic loader's lock ({place})" if place.startswith("_rtld_global") else None

@@ -1,0 +1,76 @@
+"""Call sites in words: the last resort of a name, and a certain one where a function knows one lock only."""
+
+import re
+from dataclasses import dataclass
+
+from tracer.model.kinds import Kind
+from tracer.model.stacks import Frame, Stack
+
+NOUNS = {
+    Kind.MUTEX: "heap lock",
+    Kind.RWLOCK: "heap rwlock",
+    Kind.PI_MUTEX: "heap PI mutex",
+    Kind.SEM: "heap semaphore",
+    Kind.ONCE: "heap once control",
+    Kind.ARENA: "malloc arena",
+    Kind.JOB: "job",
+    Kind.COND: "heap condition",
+    Kind.BARRIER: "heap barrier",
+    Kind.JOIN: "join",
+    Kind.OTHER: "heap futex",
+}
+
+WRAPPER_MODULES = re.compile(r"(libc|libpthread|ld-linux[^/]*|ld|libstdc\+\+|libc\+\+)[.-].*|\[vdso\]")
+
+WRAPPERS = re.compile(
+    r"_*(pthread_|sem_|mtx_|cnd_|thrd_|call_once|futex|lll_|gthread_)"
+    r"|g_(mutex|rec_mutex|rw_lock|cond|static_|once|bit_|pointer_bit_)\w*"
+    r"|vir(Mutex|RWLock|Cond|ObjectLock|ObjectRWLock|LockGuard|Once)(?!Job)"
+    r"|qemu_(mutex|cond|sem|rec_mutex|event)_|bql_|qemu_(co_)?lock"
+    r"|PyThread_(acquire|release)_|PyThread_\w*lock"
+    r"|(void )?std::(mutex|recursive_|timed_|shared_|lock|scoped_lock|unique_lock|condition_variable)"
+    r"|(void )?std::(__|call_once|this_thread)"
+    r"|(void )?boost::|(void )?absl::|Q(Mutex|ReadWriteLock|WaitCondition|Semaphore)"
+    r"|(std|parking_lot|core)::\w*sync|<?std::sys"
+)
+"""Functions whose business is to lock: the one that calls them tells more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSite:
+    """`functions` (a regular expression) wait only for locks of one structure, called `name`."""
+
+    functions: re.Pattern[str]
+    name: str
+
+
+KNOWN_SITES = (
+    KnownSite(re.compile(r"virThreadPool(Worker|SendJob|Stop|Drain|Free|Get|Set)\w*"), "virThreadPool"),
+    KnownSite(re.compile(r"virQEMUDriverGetConfig|virQEMUDriverGetCapabilities"), "virQEMUDriver"),
+    KnownSite(re.compile(r"g_main_(context|loop)_\w+|g_source_(attach|destroy)\w*"), "GMainContext"),
+    KnownSite(re.compile(r"g_async_queue_\w+"), "GAsyncQueue"),
+    KnownSite(re.compile(r"g_thread_pool_\w+"), "GThreadPool"),
+)
+
+
+def first_caller(stack: Stack) -> Frame | None:
+    """The innermost frame that belongs to the program rather than to locking itself; of a stack that has no
+    such frame the outermost."""
+    for frame in stack.frames:
+        wraps = WRAPPER_MODULES.fullmatch(frame.module) or WRAPPERS.match(frame.function or "")
+        if not wraps:
+            return frame
+    return stack.frames[-1] if stack.frames else None
+
+
+def known_structure(stack: Stack) -> str | None:
+    """The structure that the waiting function's locks belong to, where it is certain."""
+    caller = first_caller(stack)
+    function = (caller.function or "") if caller is not None else ""
+    return next((site.name for site in KNOWN_SITES if site.functions.fullmatch(function)), None)
+
+
+def in_words(noun: str, stack: Stack) -> str:
+    """`heap lock first waited for in virThreadPoolWorker`; the noun alone where no frame is known."""
+    caller = first_caller(stack)
+    return f"{noun} first waited for in {caller.label}" if caller is not None else noun
