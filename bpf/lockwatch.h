@@ -213,12 +213,15 @@ struct object_class {
 };
 _Static_assert(sizeof(struct object_class) == 24, "object_class");
 
-/* No class lies outside of these addresses, of whatever process. */
-struct class_range {
-    u64 lowest;
-    u64 highest;
+/* Tells most words that are no class's address without a look-up: a class at `address` has bit
+ * (address >> 4) & 63 set in the word (address >> 10) % CLASS_FILTER_WORDS.
+ */
+#define CLASS_FILTER_WORDS 64
+struct class_filter {
+    u64 classes; /* how many there are */
+    u64 bits[CLASS_FILTER_WORDS];
 };
-_Static_assert(sizeof(struct class_range) == 16, "class_range");
+_Static_assert(sizeof(struct class_filter) == 8 + 8 * CLASS_FILTER_WORDS, "class_filter");
 
 struct label_key {
     u64 object;

@@ -5,7 +5,7 @@
  */
 
 BPF_TABLE("hash", struct class_key, struct object_class, object_classes, 16384);
-BPF_ARRAY(class_range, struct class_range, 1);
+BPF_ARRAY(class_filter, struct class_filter, 1);
 BPF_TABLE("lru_hash", struct label_key, struct object_label, object_labels, 8192);
 
 #define REACH_WORDS (OBJECT_REACH / 8)
@@ -59,6 +59,10 @@ INLINE u64 keep_label(struct object_scratch *scratch, struct object_class *class
     return hash;
 }
 
+INLINE int may_be_class(struct class_filter *filter, u64 word) {
+    return filter->bits[(word >> 10) % CLASS_FILTER_WORDS] >> (word >> 4 & 63) & 1;
+}
+
 /* The object that begins at `address` with the word `first`, where it reaches over the lock at `word`. */
 INLINE struct object_class *class_over(u32 pid, u64 first, u64 address, u64 word) {
     struct class_key key = {first, pid};
@@ -73,16 +77,16 @@ INLINE u64 object_class(u32 pid, u64 word) {
     u32 zero = 0, words;
     u64 object = word & ~7ull;
     struct object_class *class = 0;
-    struct class_range *range = class_range.lookup(&zero);
+    struct class_filter *filter = class_filter.lookup(&zero);
     struct object_scratch *scratch = object_scratch.lookup(&zero);
-    if (!range || !range->highest || !scratch)
+    if (!filter || !scratch || !filter->classes)
         return 0;
     words = read_below(scratch->words, object);
     for (u32 back = 1; back <= REACH_WORDS; back++, object -= 8) {
         u64 first = scratch->words[(words - back) & (REACH_WORDS - 1)];
         if (back > words)
             return 0;
-        if (first < range->lowest || first > range->highest)
+        if (!may_be_class(filter, first))
             continue;
         class = class_over(pid, first, object, word);
         if (class)

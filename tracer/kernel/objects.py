@@ -11,7 +11,8 @@ from tracer.naming.objects import ObjectClass
 
 CLASS_KEY = abi.layout("class_key").packing
 OBJECT_CLASS = abi.layout("object_class").packing
-CLASS_RANGE = abi.layout("class_range").packing
+CLASS_FILTER = abi.layout("class_filter").packing
+FILTER_WORDS = abi.number("CLASS_FILTER_WORDS")
 LABEL_KEY = abi.layout("label_key").packing
 LABEL_LENGTH = abi.number("LABEL_LENGTH")
 FIRST = struct.pack("<I", 0)
@@ -22,10 +23,9 @@ class ObjectMaps:
 
     def __init__(self, module: Module) -> None:
         self._classes = module.map_fd("object_classes")
-        self._range = module.map_fd("class_range")
+        self._filter = module.map_fd("class_filter")
         self._labels = module.map_fd("object_labels")
-        self._lowest = (1 << 64) - 1
-        self._highest = 0
+        self._known: set[int] = set()
 
     def fill(self, pid: int, classes: Iterable[ObjectClass]) -> None:
         """From now on locks in objects of these classes are recognized. Classes that find no room are left
@@ -41,9 +41,8 @@ class ObjectMaps:
             )
             with suppress(OSError):
                 syscalls.update(self._classes, CLASS_KEY.pack(address, pid, 0), value)
-            self._lowest, self._highest = min(self._lowest, address), max(self._highest, address)
-        if self._highest:
-            syscalls.update(self._range, FIRST, CLASS_RANGE.pack(self._lowest, self._highest))
+            self._known.add(address)
+        syscalls.update(self._filter, FIRST, _filter(self._known))
 
     def label(self, pid: int, reference: int) -> str | None:
         """What the object of that reference called itself when it was waited for; None where it has no label,
@@ -51,3 +50,11 @@ class ObjectMaps:
         raw = syscalls.lookup(self._labels, LABEL_KEY.pack(reference, pid, 0), LABEL_LENGTH)
         text = raw.partition(b"\0")[0].decode("utf-8", "replace") if raw else ""
         return text or None
+
+
+def _filter(addresses: set[int]) -> bytes:
+    """The struct class_filter of these classes."""
+    bits = [0] * FILTER_WORDS
+    for address in addresses:
+        bits[(address >> 10) % FILTER_WORDS] |= 1 << (address >> 4 & 63)
+    return CLASS_FILTER.pack(len(addresses), *bits)
