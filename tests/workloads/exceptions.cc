@@ -18,8 +18,10 @@ static std::atomic<bool> stopping;
 
 [[gnu::noinline]] void pass_gate()
 {
-    std::lock_guard<std::mutex> guard(gate);
-    asm volatile("" ::: "memory");
+    {
+        std::lock_guard<std::mutex> guard(gate);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
 }
 
 struct Cleanup {

@@ -22,6 +22,7 @@ def pass_gate(depth: int) -> None:
         return
     with gate:
         pass
+    time.sleep(0.0002)
 
 
 def work() -> None:

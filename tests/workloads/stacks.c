@@ -17,7 +17,7 @@ NOINLINE void pass_gate(void)
 {
     TIMED(gate_site, pthread_mutex_lock(&gate));
     pthread_mutex_unlock(&gate);
-    asm volatile("");
+    sleep_us(200);
 }
 
 static void *gate_keeper(void *argument)
@@ -57,7 +57,7 @@ NOINLINE void realigned(unsigned size)
     volatile char *p = alloca(size % 4000 + 16);
     block[0] = p[0] = 1;
     pass_gate();
-    block[1] = p[1] = 2;
+    p[1] = block[0];
 }
 
 NOINLINE void on_signal(int number)
