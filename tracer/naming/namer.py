@@ -1,6 +1,6 @@
 """The best name that a lock can have, and the identity that it keeps from run to run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tracer.errors import LockwatchError
@@ -47,12 +47,12 @@ class Namer:
     def __init__(
         self,
         symbolizer: Symbolizer,
-        processes: Mapping[int, Process],
+        processes: Iterable[Process],
         object_names: bool,
         labels: Labels | None = None,
     ) -> None:
         self._symbolizer = symbolizer
-        self._processes = processes
+        self._processes = {process.pid: process for process in processes}
         self._object_names = object_names
         self._labels = labels
         self._targets: dict[int, _Target] = {}
