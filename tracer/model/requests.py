@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tracer.model.locks import Lock
+
 
 @dataclass(frozen=True, slots=True)
 class RequestLock:
@@ -24,9 +26,9 @@ class HeldUpBy:
 
 @dataclass(frozen=True, slots=True)
 class RequestTotal:
-    """All calls of one API. Latency runs from the decoded header to the queued reply; `throttled_ns` lies before.
+    """All calls of one API. Latency runs from the decoded header to the queued reply.
 
-    queued + lock_wait + cond_wait + other = total. With scheduler data other = cpu + runqueue + blocked.
+    `throttled_ns` lies before it. queued + lock_wait + cond_wait + other = total. With scheduler data other = cpu + runqueue + blocked.
     """
 
     api: str
@@ -46,3 +48,42 @@ class RequestTotal:
     blocked_ns: int | None = None
     locks: tuple[RequestLock, ...] = ()
     held_up_by: tuple[HeldUpBy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallSum:
+    """All ended calls of one API, without their waits. `off_cpu_ns` and its part `run_queue_ns` lie outside
+    of the calls' futex waits; both are 0 without scheduler data."""
+
+    api: str
+    calls: int
+    errors: int
+    p50_ns: int
+    p90_ns: int
+    max_ns: int
+    total_ns: int
+    queued_ns: int
+    throttled_ns: int
+    off_cpu_ns: int = 0
+    run_queue_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWait:
+    """All waits of calls of one API for one lock. `calls` had one at or above the threshold."""
+
+    api: str
+    lock: Lock
+    contention: bool
+    wait_ns: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOwner:
+    """Waits of calls of one API that began while a call of another (or the same) held the lock."""
+
+    api: str
+    owner_api: str
+    lock: Lock
+    wait_ns: int

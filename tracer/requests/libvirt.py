@@ -1,0 +1,128 @@
+"""The API calls of the libvirt daemons that are traced."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tracer.kernel import records as raw
+from tracer.kernel.requests import RequestProbes
+from tracer.model.requests import RequestTotal
+from tracer.model.waits import LockTotal
+from tracer.process import Memory, Process
+from tracer.requests import names
+from tracer.requests.calls import Calls
+from tracer.requests.charged import charged_owners, charged_waits
+from tracer.requests.connections import Connections
+from tracer.requests.sampler import Sampler
+from tracer.requests.server import Site
+from tracer.requests.throttled import Throttled
+from tracer.requests.totals import totals
+from tracer.resolving import Resolver
+from tracer.symbols.symbolizer import Symbolizer
+from tracer.totals import LockKey
+
+
+@dataclass(slots=True)
+class Daemon:
+    """A traced daemon."""
+
+    memory: Memory
+    names: dict[names.Procedure, str]
+    sampler: Sampler
+    throttled: Throttled
+
+
+class LibvirtRequests:
+    """Counts calls from their arrival to their reply, and gives every request its name."""
+
+    def __init__(self, probes: RequestProbes, symbolizer: Symbolizer, scheduled: bool) -> None:
+        self._probes = probes
+        self._symbolizer = symbolizer
+        self._scheduled = scheduled
+        self._daemons: dict[int, Daemon] = {}
+        self._calls = Calls(self._name)
+
+    def watch(self, process: Process, sites: tuple[Site, ...]) -> None:
+        """Probes a daemon, from now on. Raises LockwatchError."""
+        pid = process.pid
+        memory = Memory(pid)
+        self._probes.attach(pid, sites)
+        address_of = functools.partial(self._symbolizer.function_address, pid)
+        sampler = Sampler(pid)
+        throttled = Throttled(Connections(pid, memory, address_of), sampler, self._name)
+        self._daemons[pid] = Daemon(memory, names.table_names(memory, address_of), sampler, throttled)
+        sampler.start()
+        if self._scheduled and len(self._daemons) == 1:
+            self._probes.attach_scheduler()
+
+    def name(self, pid: int, request: int) -> str | None:
+        """The API call that a record's `request` stands for; None where it stands for none."""
+        return self._name(pid, request) if request else None
+
+    def _name(self, pid: int, request: int) -> str:
+        daemon = self._daemons.get(pid)
+        if daemon is None:
+            return names.unknown_name(request)
+        procedure = names.request_parts(request)
+        found = daemon.names.get(procedure)
+        if found is None:
+            found = self._job_name(daemon, request)
+            daemon.names[procedure] = found
+        return found
+
+    def _job_name(self, daemon: Daemon, request: int) -> str:
+        address = self._probes.job_name(request)
+        text = daemon.memory.c_string(address, names.LONGEST_NAME) if address else None
+        return (names.api_name(text) if text else None) or names.unknown_name(request)
+
+    def call(self, event: raw.CallEvent) -> None:
+        """A call has ended."""
+        self._calls.add(event)
+        daemon = self._daemons.get(event.pid)
+        if daemon is not None:
+            daemon.throttled.add(event)
+
+    def wait(self, event: raw.WaitEvent, base: int) -> None:
+        """A long wait has ended, for the lock at `base`."""
+        if event.request:
+            self._calls.add_wait(event.pid, event.tid, event.started, base)
+
+    def tick(self) -> None:
+        """To be called every few seconds."""
+        for daemon in self._daemons.values():
+            daemon.throttled.settle()
+
+    def totals(
+        self,
+        resolver: Resolver,
+        waits: Mapping[raw.WaitKey, raw.WaitTotal],
+        owners: Mapping[raw.OwnerKey, raw.OwnerTotal],
+        locks: Mapping[LockKey, LockTotal],
+    ) -> tuple[RequestTotal, ...]:
+        """All that was seen of every API, the longest served first."""
+        throttled: dict[str, int] = {}
+        for daemon in self._daemons.values():
+            for api, ns in daemon.throttled.sums().items():
+                throttled[api] = throttled.get(api, 0) + ns
+        return totals(
+            self._calls.sums(throttled),
+            charged_waits(resolver, waits, locks, self._calls, self._name),
+            charged_owners(resolver, owners, locks, self._name),
+            self._scheduled,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be seen, and why."""
+        failures = (daemon.sampler.failure for daemon in self._daemons.values())
+        return tuple(failure for failure in failures if failure is not None)
+
+    def stop(self) -> None:
+        """No more samples; what was seen stays."""
+        for daemon in self._daemons.values():
+            daemon.sampler.stop()
+
+    def close(self) -> None:
+        """Takes the probes away."""
+        self.stop()
+        self._probes.close()

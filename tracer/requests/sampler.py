@@ -1,0 +1,84 @@
+"""Samples of the unread bytes of a daemon's connections, by a thread of its own."""
+
+import ctypes
+import os
+import threading
+import time
+from collections import defaultdict, deque
+
+from tracer.requests.sockdiag import UnreadBytes
+from tracer.requests.throttle import Sample
+
+INTERVAL_SECONDS = 0.01
+SAMPLES_KEPT = 1 << 16  # of each socket with unread bytes: eleven minutes of them
+CLONE_NEWNET = 0x40000000
+
+
+class Sampler:
+    """Keeps samples of sockets with unread bytes only. `failure` says why there are none."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._samples: dict[int, deque[Sample]] = defaultdict(lambda: deque(maxlen=SAMPLES_KEPT))
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="unread-bytes", daemon=True)
+        self._before = 0
+        self.failure: str | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(2)
+
+    def take(self, inode: int, until: int) -> list[Sample]:
+        """Removes and returns a socket's samples up to a time (CLOCK_MONOTONIC ns), in order."""
+        with self._lock:
+            waiting, taken = self._samples.get(inode), []
+            while waiting and waiting[0].time <= until:
+                taken.append(waiting.popleft())
+        return taken
+
+    def forget(self, before: int) -> None:
+        """Drops older samples: nobody has asked for their sockets, which are not the daemon's."""
+        with self._lock:
+            for inode, samples in list(self._samples.items()):
+                while samples and samples[0].time < before:
+                    samples.popleft()
+                if not samples:
+                    del self._samples[inode]
+
+    def _run(self) -> None:
+        try:
+            enter_network_namespace(self._pid)
+            sockets = UnreadBytes()
+            while not self._stop.wait(INTERVAL_SECONDS):
+                self._sample(sockets)
+        except OSError as error:
+            self.failure = f"unread bytes of sockets cannot be seen: {error.strerror}"
+
+    def _sample(self, sockets: UnreadBytes) -> None:
+        now = time.monotonic_ns()
+        before, self._before = self._before or now, now
+        found = sockets.read()
+        if found:
+            with self._lock:
+                for inode, unread in found.items():
+                    self._samples[inode].append(Sample(before, now, unread))
+
+
+def enter_network_namespace(pid: int) -> None:
+    """Moves the calling thread, and no other, into the network namespace of a process. Raises OSError."""
+    path = f"/proc/{pid}/ns/net"
+    theirs, ours = os.stat(path), os.stat("/proc/self/ns/net")  # noqa: PTH116
+    if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino):
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).setns(fd, CLONE_NEWNET) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(fd)

@@ -1,0 +1,43 @@
+"""How long calls lay unread in their connection's socket. Pure.
+
+A server that limits the calls of one connection stops reading its socket: only the unread bytes say so.
+Messages are read in the order in which they came, so at each sample the unread bytes belong to the calls that
+are read next.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Sample(NamedTuple):
+    """Unread bytes at a time, and when they were looked at before: ns."""
+
+    before: int
+    time: int
+    unread: int
+
+
+class ReadCall(NamedTuple):
+    """A call by the time at which the server had read it (ns), and the length of its message."""
+
+    received: int
+    bytes: int
+
+
+def unread_since(samples: Sequence[Sample], calls: Sequence[ReadCall]) -> list[int | None]:
+    """For each call, when it came to lie in the socket; None for a call that was never seen there.
+
+    Both in the order of time. A message that is first seen in a sample came between it and the sample before:
+    in the middle, on average. The first unread message may be read in part, so bytes need not add up exactly.
+    """
+    received = [call.received for call in calls]
+    since: list[int | None] = [None] * len(calls)
+    for sample in samples:
+        following, unread = bisect_right(received, sample.time), sample.unread
+        while unread > 0 and following < len(calls):
+            if since[following] is None:
+                since[following] = (sample.before + sample.time) // 2
+            unread -= max(calls[following].bytes, 1)
+            following += 1
+    return since

@@ -1,0 +1,79 @@
+"""The time that each API's calls lay unread in a socket."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tracer.kernel.records import CallEvent
+from tracer.requests.connections import Connections
+from tracer.requests.sampler import Sampler
+from tracer.requests.throttle import ReadCall, unread_since
+
+# Calls are told at their reply, but bytes are read in the order of arrival: so a call's turn comes when those
+# that were read before it have had this long to end.
+LONGEST_CALL_NS = 60 * 10**9
+KEPT_CALLS = 200_000  # of a connection
+
+
+@dataclass(slots=True)
+class Connection:
+    """A client object's socket, and the calls that came through it lately: (call, API)."""
+
+    inode: int
+    calls: list[tuple[ReadCall, str]] = field(default_factory=list)
+
+
+class Throttled:
+    """Of one daemon. Connections that cannot be told from others have no throttled time."""
+
+    def __init__(self, connections: Connections, sampler: Sampler, name: Callable[[int, int], str]) -> None:
+        self._find = connections.inode
+        self._sampler = sampler
+        self._name = name
+        self._clients: dict[int, Connection] = {}
+        self._sums: dict[str, int] = defaultdict(int)
+        self._looked_up: set[int] = set()
+
+    def add(self, event: CallEvent) -> None:
+        """A call has ended."""
+        if event.client not in self._looked_up:
+            self._looked_up.add(event.client)
+            self._look_up(event.client)
+        connection = self._clients.get(event.client)
+        if connection is not None and event.received and len(connection.calls) < KEPT_CALLS:
+            call = ReadCall(event.received, event.bytes)
+            connection.calls.append((call, self._name(event.pid, event.request)))
+
+    def _look_up(self, client: int) -> None:
+        """An address may be another client's by now: then the old one's calls are settled first."""
+        inode, known = self._find(client), self._clients.get(client)
+        if known is not None and inode is not None and inode != known.inode:
+            self._settle(known, time.monotonic_ns())
+            known = None
+        if known is None and inode is not None:
+            self._clients[client] = Connection(inode)
+
+    def settle(self) -> None:
+        """To be called every few seconds: makes sums of what is old enough, and forgets it."""
+        until = time.monotonic_ns() - LONGEST_CALL_NS
+        for connection in self._clients.values():
+            self._settle(connection, until)
+        self._sampler.forget(until)
+        self._looked_up.clear()
+
+    def sums(self) -> dict[str, int]:
+        """ns by API, of all calls that have ended."""
+        now = time.monotonic_ns()
+        for connection in self._clients.values():
+            self._settle(connection, now)
+        return dict(self._sums)
+
+    def _settle(self, connection: Connection, until: int) -> None:
+        connection.calls.sort()
+        samples = self._sampler.take(connection.inode, until)
+        since = unread_since(samples, [call for call, _ in connection.calls]) if samples else []
+        for (call, api), start in zip(connection.calls, since, strict=False):
+            if start is not None:
+                self._sums[api] += max(call.received - start, 0)
+        connection.calls = [entry for entry in connection.calls if entry[0].received > until]
