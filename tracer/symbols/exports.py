@@ -32,9 +32,13 @@ class Exports:
 
     def find(self, name: str) -> Export | None:
         """The symbol of that name in its default version."""
-        if name.encode() + b"\0" not in self._strings:
+        if not self.has_string(name.encode() + b"\0"):
             return None
         return self._by_name.get(name)
+
+    def has_string(self, text: bytes) -> bool:
+        """`text` occurs among the names of symbols, libraries and versions."""
+        return text in self._strings
 
     @cached_property
     def _by_name(self) -> dict[str, Export]:

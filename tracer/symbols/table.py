@@ -81,6 +81,10 @@ class SymbolTable:
                 break
         return self._unsized(last, address)
 
+    def has_string(self, text: bytes) -> bool:
+        """`text` occurs among the names."""
+        return any(text in source.strings for source in self._sources)
+
     def _unsized(self, index: int, address: int) -> Symbol | None:
         """A symbol without a size reaches to the next one, but not out of its section."""
         if index < 0 or not self._whole or self._ends[index] != self._starts[index]:
