@@ -28,7 +28,8 @@ class HeldUpBy:
 class RequestTotal:
     """All calls of one API. Latency runs from the decoded header to the queued reply.
 
-    `throttled_ns` lies before it. queued + lock_wait + cond_wait + other = total. With scheduler data other = cpu + runqueue + blocked.
+    `throttled_ns` lies before it.
+    queued + lock_wait + cond_wait + other = total. With scheduler data other = cpu + runqueue + blocked.
     """
 
     api: str
