@@ -2,14 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import WORKLOADS
+from harness import WORKLOADS, Build
 
 FLAGS = ("-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread")
-Build = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """`build("name.c", *flags)` compiles a test program once per set of flags; `packages` go to pkg-config."""
+    """`build("name.c", *flags)` compiles a test program, once; `packages` go to pkg-config."""
     folder = tmp_path_factory.mktemp("programs")
     built: dict[tuple[str, ...], Path] = {}
 
@@ -30,7 +28,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             target = folder / f"{Path(source).stem}{len(built)}{'.so' if '-shared' in flags else ''}"
             compiler = "g++" if source.endswith(".cc") else "gcc"
             libraries = _package_flags(packages)
-            command = [compiler, *FLAGS, *flags, "-o", target, WORKLOADS / source, *libraries]
+            command = [compiler, *FLAGS, *flags, "-o", str(target), str(WORKLOADS / source), *libraries]
             subprocess.run(command, check=True, timeout=100)
             built[key] = target
         return built[key]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +15,7 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 WORKLOADS = ROOT / "tests/workloads"
 PATIENCE = 60  # seconds that any one step of a test may take
+Build = Callable[..., Path]  # the fixture of conftest.py
 LOCKWATCH = (sys.executable, "-m", "tracer.cli")
 
 

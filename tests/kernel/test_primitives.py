@@ -1,14 +1,13 @@
 """Every way to wait, against the program's own clock: kind, number, time, call site.
 
-The program times the call, the tracer the time between its first sleep's start and its last sleep's end. By definition
-they differ by the way into and out of futex(2), and by the wait for a CPU after the kernel woke the thread's call up.
+The program times the call, the tracer the time from its first sleep's start to its last sleep's end. By
+definition they differ by the way into and out of futex(2), and by preemption on that way.
 """
 
 from collections.abc import Iterator
 
 import pytest
-from conftest import Build
-from harness import Program, Trace, trace
+from harness import Build, Program, Trace, trace
 from truth import (
     assert_close,
     has_function,

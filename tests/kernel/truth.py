@@ -5,10 +5,6 @@ from typing import Any
 
 from harness import Trace
 
-CALL_OVERHEAD_NS = (
-    2_000  # of a timed call that blocks, beyond the time in futex(2): entry, exit, the tracer's hooks
-)
-
 
 @dataclass(frozen=True)
 class Sums:
