@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 BPF = 321
 MAP_LOOKUP_ELEM, MAP_UPDATE_ELEM, MAP_DELETE_ELEM = 1, 2, 3
-OBJ_GET_INFO_BY_FD, MAP_LOOKUP_BATCH, ENABLE_STATS = 15, 24, 32
+OBJ_GET_INFO_BY_FD, MAP_LOOKUP_BATCH, MAP_LOOKUP_AND_DELETE_BATCH, ENABLE_STATS = 15, 24, 25, 32
 ANY, NOEXIST = 0, 1
 ENOENT, ENOSPC = 2, 28
 ATTRIBUTES = 128  # bytes: larger than any attribute union used here
@@ -60,8 +60,10 @@ def lookup(fd: int, key: bytes, size: int) -> bytes | None:
     return value_buffer.raw
 
 
-def items(fd: int, key_size: int, value_size: int, batch: int = BATCH) -> Iterator[tuple[bytes, bytes]]:
-    """All elements of a hash map, as of about now, by the kernel's batched lookup (5.6).
+def items(
+    fd: int, key_size: int, value_size: int, batch: int = BATCH, command: int = MAP_LOOKUP_BATCH
+) -> Iterator[tuple[bytes, bytes]]:
+    """All elements of a hash map, as of about now, by the kernel's batched lookup (5.6), or lookup and delete.
 
     A bucket that holds more than `batch` elements makes the kernel ask for a larger one: the size is doubled.
     """
@@ -85,7 +87,7 @@ def items(fd: int, key_size: int, value_size: int, batch: int = BATCH) -> Iterat
             0,
             0,
         )
-        failed = int(_libc.syscall(BPF, MAP_LOOKUP_BATCH, union, ATTRIBUTES)) < 0
+        failed = int(_libc.syscall(BPF, command, union, ATTRIBUTES)) < 0
         number = ctypes.get_errno() if failed else 0
         if number == ENOSPC:
             batch *= 2

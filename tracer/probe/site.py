@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tracer.elf import Elf
 from tracer.errors import FileError
-from tracer.probe.instructions import cheapest
+from tracer.probe.instructions import Instruction, cheapest
 from tracer.process import Mapping, open_mapped, read_mappings
 
 FUNCTION = b"pthread_mutex_lock"
@@ -23,11 +23,13 @@ _symbol = struct.Struct("<IBBHQQ")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An instruction of a file that is held open as `fd`. `emulated`: a hit costs one trap."""
+    """An instruction of a file that is held open as `fd`. `emulated`: a hit costs one trap. The function
+    begins at file offset `start`."""
 
     fd: int
     device: str
     inode: int
+    start: int
     offset: int
     emulated: bool
 
@@ -75,29 +77,25 @@ def _sites_of(pid: int, mapping: Mapping) -> Iterator[Site]:
     except OSError:
         return
     found = _instructions(fd)
-    for offset, emulated in found:
-        yield Site(os.dup(fd), mapping.device, mapping.inode, offset, emulated)
+    for start, chosen in found:
+        place = start + chosen.offset
+        yield Site(os.dup(fd), mapping.device, mapping.inode, start, place, chosen.emulated)
     os.close(fd)
 
 
-def _instructions(fd: int) -> list[tuple[int, bool]]:
-    """(file offset, emulated) of each definition in a file; none where it is damaged."""
+def _instructions(fd: int) -> list[tuple[int, Instruction]]:
+    """(file offset, the instruction to probe) of each definition in a file; none where it is damaged."""
     try:
         elf = Elf(fd)
     except FileError:
         return []
-    found = []
     try:
-        for address, size in sorted(_definitions(elf)):
-            start = _file_offset(elf, address)
-            chosen = cheapest(elf.read(start, size)) if start is not None else None
-            if start is not None and chosen is not None:
-                found.append((start + chosen.offset, chosen.emulated))
+        places = [(_file_offset(elf, address), size) for address, size in sorted(_definitions(elf))]
+        return [(start, cheapest(elf.read(start, size))) for start, size in places if start is not None]
     except FileError:
         return []
     finally:
         elf.close()
-    return found
 
 
 def _definitions(elf: Elf) -> set[tuple[int, int]]:

@@ -1,0 +1,114 @@
+"""The mutex probe's on and off: its events on the processes that they are for."""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tracer.errors import LockwatchError, TargetError
+from tracer.kernel.calibration import LockLoop, assumed_cost_ns, hit_cost_ns
+from tracer.kernel.windows import WindowEvent
+from tracer.probe.site import Site, find_sites
+from tracer.process import thread_ids
+
+
+class ProbeSwitch:
+    """Puts one program on pthread_mutex_lock of all targets, and takes it off.
+
+    Raises LockwatchError; TargetError where no target has the function.
+    """
+
+    def __init__(self, program: int, pids: Sequence[int]) -> None:
+        self._program = program
+        self._sites: dict[tuple[str, int, int], Site] = {}
+        self._events: dict[tuple[str, int, int], WindowEvent] = {}
+        self._spare: list[WindowEvent] = []
+        self._places: list[tuple[WindowEvent, int]] = []
+        self._open: list[int] = []
+        self._opened_at = 0
+        self._closed_ns = 0
+        try:
+            for pid in pids:
+                self._add(pid)
+        except LockwatchError:
+            self.close()
+            raise
+        if not self._places:
+            raise TargetError("no pthread_mutex_lock was found in the target")
+
+    def _add(self, pid: int) -> None:
+        for site in find_sites(pid):
+            if site.key in self._sites:
+                os.close(site.fd)
+            else:
+                self._sites[site.key] = site
+                self._events[site.key] = WindowEvent(site.path, site.offset, self._program)
+            self._places.append((self._events[site.key], pid))
+
+    def cost_ns(self) -> float:
+        """What a hit costs at the dearest of the places, measured on this process: some ms."""
+        try:
+            loop = LockLoop()
+        except (OSError, AttributeError):
+            return max(assumed_cost_ns(site.emulated) for site in self._sites.values())
+        ours = find_sites(os.getpid())
+        try:
+            return max(self._cost_at(site, ours, loop) for site in self._sites.values())
+        finally:
+            for site in ours:
+                os.close(site.fd)
+
+    def _cost_at(self, site: Site, ours: Sequence[Site], loop: LockLoop) -> float:
+        """On the same instruction where we map the same file, else on one of the same sort in our libc."""
+        if any(own.key == site.key for own in ours):
+            return hit_cost_ns(loop, self._events[site.key])
+        alike = next((own for own in ours if own.emulated or not site.emulated), None)
+        if alike is None:
+            return assumed_cost_ns(site.emulated)
+        place = alike.offset if site.emulated else alike.start
+        event = WindowEvent(alike.path, place, self._program)
+        self._spare.append(event)
+        return hit_cost_ns(loop, event)
+
+    @property
+    def is_on(self) -> bool:
+        return bool(self._open)
+
+    @property
+    def on_ns(self) -> int:
+        """For how long it has been on so far."""
+        return self._closed_ns + (time.monotonic_ns() - self._opened_at if self._open else 0)
+
+    def on(self) -> None:
+        """Puts the probe on every target that still runs. Raises TargetError when none does."""
+        for event, pid in self._places:
+            with suppress(TargetError):
+                self._open.append(_open_on(event, pid))
+        if not self._open:
+            raise TargetError("the target has ended")
+        self._opened_at = time.monotonic_ns()
+
+    def off(self) -> None:
+        """Takes the probe off: in well under a millisecond if it has not been on for long."""
+        if self._open:
+            for fd in self._open:
+                os.close(fd)
+            self._closed_ns += time.monotonic_ns() - self._opened_at
+            self._open = []
+
+    def close(self) -> None:
+        """Takes the probe off and removes its events: a tenth of a second or more."""
+        self.off()
+        for event in (*self._events.values(), *self._spare):
+            event.close()
+        for site in self._sites.values():
+            os.close(site.fd)
+        self._places, self._spare, self._events, self._sites = [], [], {}, {}
+
+
+def _open_on(event: WindowEvent, pid: int) -> int:
+    """By any thread that lives: a process goes on when its first thread has ended."""
+    for tid in (pid, *thread_ids(pid)):
+        with suppress(TargetError):
+            return event.open(tid)
+    raise TargetError(f"process {pid} has ended")

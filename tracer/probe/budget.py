@@ -1,0 +1,74 @@
+"""The probe's budget: a share of the CPU time that the targets use, earned while they run, spent by hits."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# What can be saved up, and so be spent at once when the rate rises: ns of the targets' wall time.
+DEPTH_NS = 500_000_000
+# A hit costs the target a little more than the trap (caches): so not all that is there is spent.
+MARGIN = 0.9
+# On for good below this part of the budget, so that a rate close to it does not switch the probe to and fro.
+CALM = 0.9
+# CPUs. A target that idles has the budget of one that keeps so much of a CPU busy.
+IDLE = 0.05
+LONGEST_WINDOW_NS = 5_000_000
+SHORTEST_WINDOW_NS = 1_000_000
+MEMORY_NS = 500_000_000  # how fast the smoothed CPU use follows
+FIRST_WINDOW_NS = 1_000_000
+FIRST_CREDIT_NS = 50_000_000  # of the targets' wall time: what may be spent before anything is earned
+SHORTEST_GAP_NS = 45_000_000
+LONGEST_GAP_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Budget:
+    """`share` of the targets' CPU time; a hit costs `cost_ns`. Times are ns; `balance` may be overdrawn."""
+
+    share: float
+    cost_ns: float
+    balance_ns: float = 0.0
+    cpu_per_ns: float = IDLE  # CPUs that the targets keep busy, smoothed
+    jitter: Callable[[], float] = field(default=lambda: random.uniform(0.6, 1.4))
+
+    def account(self, wall_ns: int, cpu_ns: int, hits: int) -> None:
+        """What was earned and spent since the last call."""
+        cpu = max(cpu_ns, wall_ns * IDLE)
+        if wall_ns > 0:
+            weight = min(1.0, wall_ns / MEMORY_NS)
+            self.cpu_per_ns += weight * (cpu / wall_ns - self.cpu_per_ns)
+        self.balance_ns += self.earned(cpu) - hits * self.cost_ns
+        self.balance_ns = min(self.balance_ns, self.earned(DEPTH_NS * self.cpu_per_ns))
+
+    def earned(self, cpu_ns: float) -> float:
+        """What may be spent on so much CPU time of the targets."""
+        return self.share * MARGIN * cpu_ns
+
+    @property
+    def exhausted(self) -> bool:
+        return self.balance_ns <= 0
+
+    @property
+    def affordable_hits(self) -> int:
+        """Hits that the balance pays for; at least 1, since an alarm at 0 is none."""
+        return max(1, int(self.balance_ns / self.cost_ns)) if self.cost_ns > 0 else 1 << 62
+
+    def affords(self, hits: int, on_ns: int, cpu_ns: int) -> bool:
+        """The probe may stay on at a rate of `hits` in `on_ns`, during which the targets used `cpu_ns`."""
+        busy = max(cpu_ns, self.cpu_per_ns * on_ns)
+        return hits * self.cost_ns <= CALM * self.earned(busy)
+
+    def next_window(self, hits: int, on_ns: int) -> tuple[int, int]:
+        """(gap, length) of the next window, from what the last one cost.
+
+        The gap is long enough to earn what the window will cost and to make up for an overdraft, and random,
+        so that no rhythm of the program's can hide from the windows.
+        """
+        per_ns = hits * self.cost_ns / on_ns if on_ns > 0 else 0.0
+        earns = self.earned(self.cpu_per_ns)
+        length = LONGEST_WINDOW_NS
+        if per_ns > 0:
+            length = int(min(LONGEST_WINDOW_NS, max(SHORTEST_WINDOW_NS, SHORTEST_GAP_NS * earns / per_ns)))
+        needed = (length * per_ns - self.balance_ns) / earns
+        gap = max(needed, SHORTEST_GAP_NS) * self.jitter()
+        return int(min(gap, LONGEST_GAP_NS)), length
