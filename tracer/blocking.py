@@ -11,9 +11,8 @@ from tracer.model.kinds import Kind
 from tracer.model.locks import Owner
 from tracer.model.waits import Blocked
 from tracer.process import Process
-from tracer.resolving import Resolver, Site
+from tracer.resolving import Resolver, Site, Way
 from tracer.symbols.symbolizer import Symbolizer
-from tracer.totals import way_of
 from tracer.unwind.memory import unwind_memory
 from tracer.unwind.tables import Tables
 
@@ -32,9 +31,7 @@ class BlockedFinder:
         self._memories: dict[int, Memory] = {}
         self._seen: dict[tuple[int, int], tuple[Site, Blocked]] = {}
 
-    def find(
-        self, states: Mapping[int, raw.ThreadState], now_ns: int, least_ns: int
-    ) -> list[Blocked]:
+    def find(self, states: Mapping[int, raw.ThreadState], now_ns: int, least_ns: int) -> list[Blocked]:
         """The waits that have lasted `least_ns` or more by now, longest first."""
         found = [
             self._blocked(tid, state, now_ns)
@@ -70,7 +67,8 @@ class BlockedFinder:
             self._tables, self._memory(state.pid), state.pid, state.ip, state.sp, state.bp or None
         )
         stack = self._symbolizer.stack(state.pid, pcs, end)
-        site = self._resolver.classify(way_of(state), stack)
+        value = raw.way_of_waiting(state.operation, state.value)
+        site = self._resolver.classify(Way(state.pid, state.word, state.ip, state.operation, value), stack)
         lock = self._resolver.lock(state.pid, site, state.object, stack)
         thread = self._resolver.threads[state.pid].thread(tid)
         before = bool(state.flags & raw.WAIT_BEFORE_ATTACH)

@@ -82,6 +82,11 @@ class Resolver:
             self._stacks[stack_id] = found
         return found
 
+    def frame_counts(self) -> tuple[int, int]:
+        """Frames of the stacks that were symbolized, and how many of them no symbol covers."""
+        frames = [frame for stack in self._stacks.values() for frame in stack.frames]
+        return len(frames), sum(frame.function is None for frame in frames)
+
     def site(self, way: Way, stack_id: int) -> Site:
         """What the word is. Without a stack it is what the way's first stack said, or else a guess by the call."""
         known = self._sites.get((way, stack_id))
@@ -114,6 +119,11 @@ class Resolver:
             found = self._namer.lock(pid, site.base, site.kind.of_lock, object_class, stack)
             self._locks[pid, site.base] = found
         return found
+
+    def lock_of_word(self, pid: int, word: int) -> Lock:
+        """The lock that a word belongs to, where somebody has waited for it; else the word itself."""
+        base = self.bases.get((pid, word), word)
+        return self._locks.get((pid, base)) or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
 
     def final_lock(self, pid: int, base: int) -> Lock:
         """The lock by all that was learnt of it."""

@@ -36,8 +36,40 @@ def lock_totals(
     return by_lock
 
 
-def way_of(key: raw.WaitKey | raw.WaitEvent | raw.ThreadState) -> Way:
+def way_of(key: raw.WaitKey | raw.WaitEvent) -> Way:
     return Way(key.pid, key.word, key.ip, key.operation, key.value)
+
+
+def with_open_waits(
+    totals: Mapping[raw.WaitKey, raw.WaitTotal], states: Mapping[int, raw.ThreadState], threshold_ns: int
+) -> dict[raw.WaitKey, raw.WaitTotal]:
+    """With the waits whose last sleep is over, but which no later call has closed."""
+    whole = dict(totals)
+    for tid, state in states.items():
+        if state.phase == raw.PHASE_BETWEEN:
+            event = raw.wait_event(tid, state, b"")
+            key = raw.WaitKey(
+                event.word, event.ip, event.object, event.request, event.pid, event.operation, event.value, 0
+            )
+            whole[key] = _with_wait(whole.get(key), event, threshold_ns)
+    return whole
+
+
+def _with_wait(total: raw.WaitTotal | None, event: raw.WaitEvent, threshold_ns: int) -> raw.WaitTotal:
+    waited = event.ended - event.started
+    before = total or raw.WaitTotal(event.stack, *(0,) * 9, histogram=(0,) * raw.HISTOGRAM_SLOTS)
+    slot = max(waited.bit_length() - 1, 0)
+    long = waited >= threshold_ns
+    return before._replace(
+        stack=before.stack or event.stack,
+        waits=before.waits + 1,
+        wait_ns=before.wait_ns + waited,
+        max_wait_ns=max(before.max_wait_ns, waited),
+        sleeps=before.sleeps + event.sleeps,
+        long_waits=before.long_waits + long,
+        long_wait_ns=before.long_wait_ns + waited * long,
+        histogram=tuple(count + (index == slot) for index, count in enumerate(before.histogram)),
+    )
 
 
 def _total(total: raw.WaitTotal, lock: Lock) -> LockTotal:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tracer.model.kinds import Kind
-from tracer.model.locks import Lock
 from tracer.model.waits import Blocked, Release, Wait
 
 
 class Watcher(Protocol):
     """`wants` is asked first: what nobody wants is not symbolized."""
+
+    wants_releases: bool
 
     def wants(self, kind: Kind) -> bool: ...
 
@@ -25,8 +26,8 @@ class Watcher(Protocol):
     def deadlock(self, cycle: Sequence[Blocked]) -> None:
         """Threads wait for each other."""
 
-    def renamed(self, lock: Lock) -> None:
-        """A lock has got a better name."""
-
     def tick(self) -> None:
         """Called several times a second."""
+
+    def close(self) -> None:
+        """The trace is over."""

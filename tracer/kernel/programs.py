@@ -8,9 +8,8 @@ from tracer.bpf_files import bpf_folder
 from tracer.kernel import compiler, syscalls
 
 HEADERS = ("lockwatch.h", "ids.h", "unwind.h", "waits.h")
-FUTEX_PARTS = tuple(
-    f"futex/{part}.bpf.c" for part in ("tables", "stacks", "blame", "waits", "sleeps", "hooks")
-)
+TABLES = "futex/tables.bpf.c"
+FUTEX_PARTS = tuple(f"futex/{part}.bpf.c" for part in ("stacks", "blame", "waits", "sleeps", "hooks"))
 
 # In the order of `enum program`.
 TAIL_CALLED = ("unwind", "wait_stack", "release_stack")
@@ -75,7 +74,9 @@ class Module:
 
     def attach(self, tracefs_has: Any) -> None:
         """Attaches the futex hooks; `tracefs_has(tracepoint)` tells which of the newer ones exist."""
-        chosen = TRACEPOINTS | {point: name for point, name in NEWER_TRACEPOINTS.items() if tracefs_has(point)}
+        chosen = TRACEPOINTS | {
+            point: name for point, name in NEWER_TRACEPOINTS.items() if tracefs_has(point)
+        }
         for tracepoint, name in chosen.items():
             self.load(name)
             compiler.attach_tracepoint(self.bcc, tracepoint, name)

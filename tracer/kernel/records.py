@@ -205,6 +205,9 @@ PHASE_ASLEEP = abi.number("PHASE_ASLEEP")
 WAIT_BEFORE_ATTACH = abi.number("WAIT_BEFORE_ATTACH")
 WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
 
+HISTOGRAM_SLOTS = abi.number("HISTOGRAM_SLOTS")
+COMMAND_MASK, WAIT_BITSET = 127, 9  # of futex(2)
+
 OUTCOMES = ("woken", "timeout", "interrupted", "failed")  # by enum outcome
 
 
@@ -238,3 +241,33 @@ def wait_total(raw: bytes) -> WaitTotal:
 def comm_text(comm: bytes) -> str:
     """A thread's name as the kernel keeps it: at most 15 bytes, anything but NUL."""
     return comm.split(b"\0", 1)[0].decode(errors="replace")
+
+
+def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:
+    """The event that the kernel side would send if it closed the wait of this state now."""
+    return WaitEvent(
+        type=EVENT_WAIT,
+        pid=state.pid,
+        tid=tid,
+        owner=state.owner,
+        word=state.word,
+        started=state.started,
+        ended=state.ended,
+        ip=state.ip,
+        stack=state.stack,
+        object=state.object,
+        request=state.request,
+        owner_request=state.owner_request,
+        operation=state.operation,
+        value=way_of_waiting(state.operation, state.value),
+        sleeps=max(state.sleeps, 1),
+        outcome=state.outcome,
+        flags=state.flags,
+        pad=0,
+        comm=comm,
+    )
+
+
+def way_of_waiting(operation: int, value: int) -> int:
+    """The part of the expected value that waits are told apart by, as bpf/waits.h has it."""
+    return value if operation & COMMAND_MASK == WAIT_BITSET and value <= 3 else 0

@@ -1,0 +1,89 @@
+"""The command line: options into a configuration, errors into exit codes. A verb's module is imported alone."""
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+import click
+import typer
+
+from tracer import VERSION
+from tracer.commands.pids import gather_pids
+from tracer.errors import LockwatchError
+
+VERBS = ("attach", "record", "report", "diff", "export", "html")
+INTERRUPTED = 130
+INTERNAL = 70
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one verb and exits: 0, a LockwatchError's code, 2 for usage, 70 for a fault of lockwatch."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one verb and returns the exit code; messages are on stderr."""
+    try:
+        return _run(arguments)
+    except LockwatchError as error:
+        _say(error.message, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter's last flush must not fail again
+        return 0
+    except Exception:
+        return _internal_error()
+
+
+def _run(arguments: list[str]) -> int:
+    app = _app([verb for verb in VERBS if verb in arguments[:1]] or list(VERBS))
+    result = app(gather_pids(arguments), prog_name="lockwatch", standalone_mode=False)
+    return int(result or 0)
+
+
+def _app(verbs: Sequence[str]) -> click.Command:
+    app = typer.Typer(
+        add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    app.callback(invoke_without_command=True)(_lockwatch)
+    for verb in verbs:
+        command = getattr(importlib.import_module(f"tracer.commands.{verb}"), verb)
+        app.command(verb)(command)
+    return typer.main.get_command(app)
+
+
+def _lockwatch(
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
+) -> None:
+    """Which lock does a running process wait for, where, who holds it, and on whose behalf."""
+    if version:
+        print(f"lockwatch {VERSION}")
+        raise typer.Exit
+
+
+def _say(message: str, hint: str) -> None:
+    print(f"lockwatch: {message}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
+
+
+def _internal_error() -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="lockwatch-", suffix=".log", delete=False) as log:
+        traceback.print_exc(file=log)
+    _say(
+        f"an internal error, which is a fault of lockwatch: {sys.exc_info()[1]!r}",
+        f"please report it with {log.name}",
+    )
+    return INTERNAL
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""`lockwatch attach`: trace running processes, show their long waits live, end in the report."""
+
+from typing import Annotated
+
+import typer
+
+from tracer.commands import options
+from tracer.commands.pids import parse_pids
+from tracer.commands.tracing import Telling, show, trace
+from tracer.config import ProbeMode, TraceConfig
+from tracer.durations import parse_duration
+from tracer.options import DEFAULT_TOP, GroupBy
+from tracer.outputs import report_outputs
+
+DEFAULT_RATE = 50
+
+
+def attach(
+    pid: options.Pids = None,
+    threshold: options.Threshold = "1ms",
+    duration: options.Duration = None,
+    kinds: options.Kinds = "contention",
+    lock: options.LockPattern = None,
+    group_by: options.Grouping = GroupBy.LOCK,
+    top: options.Top = DEFAULT_TOP,
+    json: options.Json = None,
+    folded: options.Folded = None,
+    folded_threads: options.FoldedThreads = False,
+    folded_holders: options.FoldedHolders = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="Record everything for `lockwatch report`.")
+    ] = None,
+    rate: Annotated[int, typer.Option("--rate", min=1, help="Live lines a second at most.")] = DEFAULT_RATE,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No live lines.")] = False,
+    mutex_probe: options.Probe = ProbeMode.AUTO,
+    overhead_budget: options.Budget = "2%",
+    requests: options.Requests = "auto",
+    sched: options.Sched = False,
+    object_names: options.ObjectNames = True,
+) -> None:
+    """Show the long lock waits of running processes, live; end in where the time went."""
+    config = TraceConfig(
+        pids=parse_pids(pid or []),
+        threshold_ns=parse_duration(threshold, "--threshold"),
+        duration_ns=parse_duration(duration, "--duration") if duration else None,
+        filters=options.filters(kinds, lock, group_by, top),
+        mutex_probe=mutex_probe,
+        overhead_budget=options.parse_share(overhead_budget, "--overhead-budget"),
+        requests=requests,
+        sched=sched,
+        object_names=object_names,
+    )
+    outputs = report_outputs(json, folded, folded_threads, folded_holders)
+    report = trace(config, Telling(None if quiet else rate, output), outputs)
+    show(report, config.filters, outputs)

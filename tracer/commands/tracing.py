@@ -1,0 +1,59 @@
+"""What `attach` and `record` share: a session run with its watchers, its outputs written."""
+
+import sys
+from dataclasses import dataclass
+
+from tracer.config import TraceConfig
+from tracer.model.kinds import Kind
+from tracer.model.report import Report
+from tracer.options import Filters
+from tracer.output import summary
+from tracer.outputs import Outputs
+from tracer.recording.writer import Recorder
+from tracer.session import Session
+from tracer.telling import LiveTeller, RecordingTeller
+from tracer.watching import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a trace is told while it runs. `rate`: live lines a second, None: no live lines."""
+
+    rate: int | None
+    recording: str | None = None
+
+
+ALL = Filters(frozenset(Kind))
+
+
+def show(report: Report, filters: Filters, outputs: Outputs) -> None:
+    """The summary for people, and every file that was asked for."""
+    try:
+        summary.write(report, outputs.people, filters.top, filters.accepts_lock)
+        outputs.write(report)
+    finally:
+        outputs.close()
+
+
+def trace(config: TraceConfig, telling: Telling, outputs: Outputs) -> Report:
+    """Attaches, listens, reports; detaches whatever happens. Raises LockwatchError."""
+    with Session(config) as session:
+        info = session.attach()
+        names = ", ".join(f"{target.comm} ({target.pid})" for target in info.targets)
+        print(f"lockwatch: attached to {names}; Ctrl-C ends in the report", file=sys.stderr)
+        watchers: list[Watcher] = []
+        if telling.rate is not None:
+            watchers.append(LiveTeller(outputs.people, telling.rate, config.filters))
+        recorder = None
+        if telling.recording is not None:
+            recorder = Recorder(
+                telling.recording, info, started_ns=session.started_ns, build_id=session.symbolizer.build_id
+            )
+            watchers.append(RecordingTeller(recorder))
+        session.run(watchers)
+        session.settle(watchers)
+        for watcher in watchers:
+            watcher.close()
+        if recorder is not None:
+            recorder.finish(session.report(ALL))
+        return session.report(config.filters)

@@ -1,0 +1,161 @@
+"""The pipeline: target -> unwind tables -> kernel programs -> raw records -> symbols and names -> report."""
+
+import gc
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tracer import VERSION
+from tracer.aggregate import fold
+from tracer.auditing import Audit
+from tracer.blocking import BlockedFinder, begin_blocked
+from tracer.config import TraceConfig
+from tracer.kernel import programs, tracing
+from tracer.kernel.tracing import KernelTracing
+from tracer.listening import Listener
+from tracer.locks.resolver import KindResolver
+from tracer.model.report import Health, Report, Target, TraceInfo
+from tracer.model.requests import RequestTotal
+from tracer.model.waits import Blocked, LockTotal, ReleaseSum, WaitSum
+from tracer.naming.namer import Namer
+from tracer.options import Filters
+from tracer.process import Process, find_process
+from tracer.resolving import Resolver
+from tracer.stopping import Stop
+from tracer.symbols.symbolizer import Symbolizer
+from tracer.threads import Threads
+from tracer.totals import blame_rows, lock_totals, with_open_waits
+from tracer.unwind.tables import Tables, build
+from tracer.verdict import verdict
+from tracer.watching import Watcher
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a trace has found, before any filter."""
+
+    info: TraceInfo
+    waits: tuple[WaitSum, ...]
+    releases: tuple[ReleaseSum, ...]
+    totals: tuple[LockTotal, ...]
+    blocked: tuple[Blocked, ...]
+    requests: tuple[RequestTotal, ...] | None
+    health: Health
+
+
+class Session:
+    """Traces from `attach` to `finish`; leaving the context detaches everything, whatever has happened."""
+
+    def __init__(self, config: TraceConfig) -> None:
+        self._config = config
+        self._closing = ExitStack()
+        self.symbolizer = Symbolizer()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing.close()
+
+    def attach(self) -> TraceInfo:
+        """Up to the last hook on. Raises LockwatchError."""
+        gc.disable()  # nothing is garbage yet: a tenth of the time to get attached
+        processes = [find_process(pid) for pid in dict.fromkeys(self._config.pids)]
+        self._stop = Stop([process.pid for process in processes])
+        self._closing.callback(self._stop.close)
+        kernel, tables = self._load(processes)
+        resolver, finder = self._resolving(processes, tables)
+        kernel.attach()
+        for process in processes:
+            kernel.watch(process, tables)
+        self.started_ns = time.monotonic_ns()
+        started = datetime.now().astimezone()
+        begin_blocked(kernel, processes)
+        self._audit = Audit()
+        gc.enable()
+        gc.freeze()
+        self._listener = Listener(self._config, kernel, tables, processes, resolver, finder, self.symbolizer)
+        self._kernel, self._resolver = kernel, resolver
+        self._info = self._trace_info(processes, started.isoformat(timespec="milliseconds"))
+        return self._info
+
+    def _load(self, processes: Sequence[Process]) -> tuple[KernelTracing, Tables]:
+        """The tables are built while another thread imports bcc: both take about as long."""
+        with ThreadPoolExecutor(1) as pool:
+            library = pool.submit(tracing.library_loaded)
+            for process in processes:
+                self.symbolizer.watch(process.pid)
+            tables = build([process.pid for process in processes])
+            library.result()
+        kernel = KernelTracing(tables, processes, self._config.threshold_ns, programs.Parts())
+        self._closing.callback(kernel.close)
+        kernel.fill(tables)
+        return kernel, tables
+
+    def _resolving(self, processes: Sequence[Process], tables: Tables) -> tuple[Resolver, BlockedFinder]:
+        threads = {process.pid: Threads(process) for process in processes}
+        namer = Namer(
+            self.symbolizer, {process.pid: process for process in processes}, self._config.object_names
+        )
+        kinds = KindResolver(self.symbolizer, tables)
+        resolver = Resolver(self.symbolizer, kinds, namer, threads, lambda pid, request: None)
+        return resolver, BlockedFinder(resolver, self.symbolizer, tables)
+
+    def _trace_info(self, processes: Sequence[Process], started: str) -> TraceInfo:
+        return TraceInfo(
+            version=VERSION,
+            targets=tuple(Target(process.pid, process.comm, process.exe) for process in processes),
+            started=started,
+            duration_ns=0,
+            threshold_ns=self._config.threshold_ns,
+            hook="tracepoint",
+        )
+
+    def run(self, watchers: Sequence[Watcher]) -> None:
+        """Listens until the duration is over, somebody stops it, or no target is left."""
+        end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None
+        while not self._stop.wait(POLL_SECONDS, end_ns):
+            self._listener.listen(watchers)
+            for pid in self._stop.ended_targets():
+                self._listener.ended(pid, "the target has ended")
+            if not self._listener.running:
+                self._stop.now(self._listener.end_reason)
+        self._listener.listen(watchers)
+
+    def settle(self, watchers: Sequence[Watcher]) -> None:
+        """Reads what the kernel side has summed; nothing is traced any more afterwards."""
+        now = time.monotonic_ns()
+        states = self._kernel.threads()
+        self._listener.finish(states, watchers)
+        waits = with_open_waits(self._kernel.wait_totals(), states, self._config.threshold_ns)
+        totals = lock_totals(self._resolver, waits, self._kernel.owner_totals())
+        releases = list(self._listener.ledger.release_sums(self._resolver))
+        self._findings = Findings(
+            info=replace(self._info, duration_ns=now - self.started_ns, end_reason=self._stop.reason),
+            waits=tuple(self._listener.ledger.wait_sums(self._resolver)),
+            releases=tuple(blame_rows(self._resolver, self._kernel.words(), totals, releases)),
+            totals=tuple(totals.values()),
+            blocked=tuple(self._listener.blocked(states, now)),
+            requests=None,
+            health=self._audit.health(self._kernel, self._resolver),
+        )
+
+    def report(self, filters: Filters) -> Report:
+        """What was found, through filters. To be called after `settle`."""
+        found = self._findings
+        report = fold(
+            found.info,
+            found.waits,
+            found.releases,
+            found.totals,
+            found.blocked,
+            found.requests,
+            found.health,
+            filters,
+        )
+        return replace(report, verdict=verdict(report))

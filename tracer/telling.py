@@ -1,0 +1,97 @@
+"""Watchers: live lines for people, rows for a recording."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from tracer.errors import FileError
+from tracer.model.kinds import Kind
+from tracer.model.waits import Blocked, Release, Wait
+from tracer.options import Filters
+from tracer.output.deadlocks import deadlock_sentence
+from tracer.output.live import LiveView
+from tracer.recording.writer import Recorder
+
+FLUSH_NS = 1_000_000_000
+
+
+class LiveTeller:
+    """Live lines of what passes the filters, `rate` a second at most."""
+
+    wants_releases = False
+
+    def __init__(self, out: TextIO, rate: int, filters: Filters) -> None:
+        self._view = LiveView(out, rate)
+        self._filters = filters
+
+    def wants(self, kind: Kind) -> bool:
+        """Without room for a line and a pattern to try on its name, a wait is only counted."""
+        if kind not in self._filters.kinds and kind.of_lock not in self._filters.kinds:
+            return False
+        if self._filters.lock is None and not self._view.has_room():
+            self._view.held_back(1)
+            return False
+        return True
+
+    def wait(self, wait: Wait, corrects: bool) -> None:
+        if self._filters.accepts_lock(wait.lock):
+            self._view.wait(wait, corrects)
+
+    def release(self, release: Release) -> None:
+        """Releases have no line of their own."""
+
+    def lasts(self, blocked: Blocked) -> None:
+        if self._filters.accepts_lock(blocked.lock):
+            self._view.blocked(blocked)
+
+    def deadlock(self, cycle: Sequence[Blocked]) -> None:
+        self._view.deadlock(deadlock_sentence(cycle), time.monotonic_ns())
+
+    def tick(self) -> None:
+        self._view.tick()
+
+    def close(self) -> None:
+        self._view.close()
+
+
+class RecordingTeller:
+    """Every long wait and release, on disk within a second. A recording that cannot grow ends, loudly."""
+
+    wants_releases = True
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._flushed_ns = time.monotonic_ns()
+        self.failure: FileError | None = None
+
+    def wants(self, kind: Kind) -> bool:
+        return self.failure is None
+
+    def wait(self, wait: Wait, corrects: bool) -> None:
+        """What is told before its wait is closed would stand there twice: only the close is kept."""
+        self._recorder.wait(wait)
+
+    def release(self, release: Release) -> None:
+        if self.failure is None:
+            self._recorder.release(release)
+
+    def lasts(self, blocked: Blocked) -> None:
+        """What has not ended is written at the end."""
+
+    def deadlock(self, cycle: Sequence[Blocked]) -> None:
+        """The blocked threads of it are written at the end."""
+
+    def tick(self) -> None:
+        now = time.monotonic_ns()
+        if self.failure is not None or now - self._flushed_ns < FLUSH_NS:
+            return
+        self._flushed_ns = now
+        try:
+            self._recorder.flush()
+        except FileError as error:
+            self.failure = error
+            print(f"lockwatch: {error.message}\n  {error.hint}; the trace goes on", file=sys.stderr)
+
+    def close(self) -> None:
+        """Nothing to say."""
