@@ -10,30 +10,39 @@ BPF_TABLE("lru_hash", struct label_key, struct object_label, object_labels, 8192
 
 #define REACH_WORDS (OBJECT_REACH / 8)
 #define LABEL_WORDS (LABEL_LENGTH / 8)
+#define CANDIDATES 16 /* words that are looked up at most */
 
+/* Results go through here, where the verifier forgets what it knew of them: else it would follow the rest of
+ * the program once for each way to a result.
+ */
 struct object_scratch {
     u64 words[REACH_WORDS];
+    u64 start; /* address of the first of them */
+    u32 candidates[REACH_WORDS]; /* indices of words, the nearest to the lock first */
+    u64 object;
+    struct object_class class;
     struct object_label label;
 };
 BPF_PERCPU_ARRAY(object_scratch, struct object_scratch, 1);
 
 static s64 (*const read_user_string)(void *to, u32 size, const void *from) = (void *)114;
 
-/* Reads the words up to and including the one at `last`. Returns how many: fewer where the page before is
- * not there.
+/* Reads the words up to and including the one at `last`, fewer where the page before is not there: then the
+ * first read has left zeros.
  */
-INLINE u32 read_below(u64 *words, u64 last) {
-    if (!read_user(words, OBJECT_REACH, (void *)(last + 8 - OBJECT_REACH)))
-        return REACH_WORDS;
+INLINE void read_below(struct object_scratch *scratch, u64 last) {
     u32 size = (last & 0xfff) + 8;
-    if (size >= OBJECT_REACH || read_user(words, size, (void *)(last + 8 - size)))
-        return 0;
-    return size / 8;
+    scratch->start = last + 8 - OBJECT_REACH;
+    if (!read_user(scratch->words, OBJECT_REACH, (void *)scratch->start) || size >= OBJECT_REACH)
+        return;
+    scratch->start = last + 8 - size;
+    read_user(scratch->words, size, (void *)scratch->start);
 }
 
 /* Keeps the label for the frontend. Returns its hash, 0 where there is none. */
-INLINE u64 keep_label(struct object_scratch *scratch, struct object_class *class, u32 pid, u64 object) {
+INLINE u64 keep_label(struct object_scratch *scratch, u32 pid, u64 object) {
     u64 holder = 0, text = 0, hash = 0;
+    struct object_class *class = &scratch->class;
     struct object_label *label = &scratch->label;
     __builtin_memset(label, 0, sizeof(*label));
     read_user(&holder, 8, (void *)((object & ((1ull << OBJECT_CLASS_SHIFT) - 1)) + class->label_holder));
@@ -59,41 +68,40 @@ INLINE u64 keep_label(struct object_scratch *scratch, struct object_class *class
     return hash;
 }
 
-INLINE int may_be_class(struct class_filter *filter, u64 word) {
-    return filter->bits[(word >> 10) % CLASS_FILTER_WORDS] >> (word >> 4 & 63) & 1;
+/* Lists the words that may be addresses of classes, without a branch for each. Returns how many. */
+INLINE u32 list_candidates(struct class_filter *filter, struct object_scratch *scratch) {
+    u32 found = 0;
+    for (u32 i = REACH_WORDS; i > 0; i--) {
+        u64 word = scratch->words[i - 1];
+        scratch->candidates[found % REACH_WORDS] = i - 1;
+        found += filter->bits[(word >> 10) % CLASS_FILTER_WORDS] >> (word >> 4 & 63) & 1;
+    }
+    return found;
 }
 
-/* The object that begins at `address` with the word `first`, where it reaches over the lock at `word`. */
-INLINE struct object_class *class_over(u32 pid, u64 first, u64 address, u64 word) {
-    struct class_key key = {first, pid};
+INLINE void look_up(struct object_scratch *scratch, u32 index, u32 pid, u64 word) {
+    u64 address = scratch->start + 8 * index;
+    struct class_key key = {scratch->words[index % REACH_WORDS], pid};
     struct object_class *class = object_classes.lookup(&key);
-    if (class && address != class->own_word && word - address < class->instance_size)
-        return class;
-    return 0;
+    if (class && address != class->own_word && word - address < class->instance_size) {
+        scratch->class = *class;
+        scratch->object = address | (u64)class->number << OBJECT_CLASS_SHIFT;
+    }
 }
 
 /* The object that the current process's `word` lies in, 0: none known. */
 INLINE u64 object_class(u32 pid, u64 word) {
-    u32 zero = 0, words;
-    u64 object = word & ~7ull;
-    struct object_class *class = 0;
+    u32 zero = 0, found;
     struct class_filter *filter = class_filter.lookup(&zero);
     struct object_scratch *scratch = object_scratch.lookup(&zero);
     if (!filter || !scratch || !filter->classes)
         return 0;
-    words = read_below(scratch->words, object);
-    for (u32 back = 1; back <= REACH_WORDS; back++, object -= 8) {
-        u64 first = scratch->words[(words - back) & (REACH_WORDS - 1)];
-        if (back > words)
-            return 0;
-        if (!may_be_class(filter, first))
-            continue;
-        class = class_over(pid, first, object, word);
-        if (class)
-            break;
-    }
-    if (!class)
-        return 0;
-    object |= (u64)class->number << OBJECT_CLASS_SHIFT;
-    return class->label_holder ? object | keep_label(scratch, class, pid, object) : object;
+    read_below(scratch, word & ~7ull);
+    scratch->object = 0;
+    found = list_candidates(filter, scratch);
+    for (u32 i = 0; i < CANDIDATES && i < found && !scratch->object; i++)
+        look_up(scratch, scratch->candidates[i], pid, word);
+    if (scratch->object && scratch->class.label_holder)
+        scratch->object |= keep_label(scratch, pid, scratch->object);
+    return scratch->object;
 }
