@@ -1,8 +1,9 @@
 """The kind and base of what a thread waits for, from the innermost frames of its stack."""
 
 from tracer.locks.jobs import waits_for_job
-from tracer.locks.libc import FunctionRanges, Layout, Libc, is_c_library
-from tracer.locks.primitives import Primitive, glib_primitive
+from tracer.locks.layout import Layout
+from tracer.locks.library import FunctionRanges, Library, is_c_library, is_glib
+from tracer.locks.primitives import Primitive, glib_primitive, libc_primitive
 from tracer.locks.words import takes_pi_mutex, within, without_stack
 from tracer.model.kinds import Kind
 from tracer.model.stacks import Stack
@@ -21,7 +22,7 @@ class KindResolver:
     def __init__(self, symbolizer: Symbolizer, ranges: FunctionRanges) -> None:
         self._symbolizer = symbolizer
         self._ranges = ranges
-        self._libraries: dict[Module, Libc | None] = {}
+        self._libraries: dict[tuple[Module, bool], Library | None] = {}
 
     def resolve(self, pid: int, word: int, operation: int, value: int, stack: Stack) -> tuple[Kind, int]:
         """`operation` and `value` as they were passed to futex(2). Without a stack they alone decide."""
@@ -37,44 +38,42 @@ class KindResolver:
         return kind, base
 
     def _unnamed(
-        self, word: int, operation: int, value: int, primitive: Primitive | None, library: Libc | None
+        self, word: int, operation: int, value: int, primitive: Primitive | None, library: Library | None
     ) -> tuple[Kind, int]:
         """No primitive in the stack: one of the C library's inner locks, or a program's own futex."""
         if library is not None and primitive is None:
             return without_stack(word, operation, value)
         return (Kind.PI_MUTEX if takes_pi_mutex(operation) else Kind.OTHER), word
 
-    def _primitive(self, pid: int, stack: Stack) -> tuple[Primitive | None, Libc | None]:
-        """The innermost primitive, and the C library that the futex call was made in."""
-        innermost: Libc | None = None
+    def _primitive(self, pid: int, stack: Stack) -> tuple[Primitive | None, Library | None]:
+        """The innermost primitive, SYSCALL only where no other stands around it, and the C library that the
+        futex call was made in."""
+        called: Library | None = None
         raw = False
         for depth, frame in enumerate(stack.frames[:INNERMOST]):
-            if glib := glib_primitive(frame.function or ""):
-                return glib, innermost
+            if (glib := glib_primitive(frame.function or "")) is not None:
+                return glib, called
             pc = frame.address - (depth > 0)
             place = self._symbolizer.place(pid, pc)
-            library = self._library(pid, place) if place is not None else None
-            if depth == 0:
-                innermost = library
-            if place is not None and library is not None and not raw:
-                found = library.primitive(frame.function, pc - place.bias)
-                raw = found is Primitive.SYSCALL
-                if found is not None and not raw:
-                    return found, library
-            elif not raw or not _is_glib(place):
+            library = self._library(pid, place, in_glib=raw) if place is not None else None
+            if place is None or library is None:
                 break
-        return (Primitive.SYSCALL if raw else None), innermost
+            called = called or library
+            found = library.primitive(frame.function, pc - place.bias)
+            if found is not None and found is not Primitive.SYSCALL:
+                return found, library
+            raw = raw or found is Primitive.SYSCALL
+        return (Primitive.SYSCALL if raw else None), called
 
-    def _library(self, pid: int, place: Place) -> Libc | None:
+    def _library(self, pid: int, place: Place, in_glib: bool) -> Library | None:
+        """The C library at `place`, or around a bare system call (`in_glib`) glib; None for other code."""
         module = place.module
         if module is None:
             return None
-        if module not in self._libraries:
-            known = is_c_library(module)
-            self._libraries[module] = Libc(pid, module, place.bias, self._ranges) if known else None
-        return self._libraries[module]
-
-
-def _is_glib(place: Place | None) -> bool:
-    module = place.module if place is not None else None
-    return module is not None and module.exports.find("g_mutex_lock") is not None
+        key = (module, in_glib)
+        if key not in self._libraries:
+            known = is_glib(module) if in_glib else is_c_library(module)
+            by_name = glib_primitive if in_glib else libc_primitive
+            library = Library(pid, module, place.bias, self._ranges, by_name) if known else None
+            self._libraries[key] = library
+        return self._libraries[key]

@@ -1,6 +1,6 @@
 """From a futex call inside a primitive to the kind and base of what is waited for: glibc's futex words."""
 
-from tracer.locks.libc import Layout
+from tracer.locks.layout import Layout
 from tracer.locks.primitives import Primitive
 from tracer.model.kinds import Kind
 

@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from tracer.symbols.table import CODE, FIRST_RESERVED, SYMBOL, UNDEFINED
 
@@ -31,29 +30,45 @@ class Exports:
         self._versions = versions
 
     def find(self, name: str) -> Export | None:
-        """The symbol of that name in its default version."""
-        if not self.has_string(name.encode() + b"\0"):
-            return None
-        return self._by_name.get(name)
+        """The symbol of that name, in its default version if there is one."""
+        found = list(self._named(name.encode() + b"\0"))
+        return next((export for export in found if export.is_default), found[0] if found else None)
+
+    def _named(self, text: bytes) -> Iterator[Export]:
+        """A name may be the end of another one's text, and its text the end of several."""
+        at = self._strings.find(text)
+        while at >= 0:
+            for index in self._indexes(at):
+                export = self._export(index)
+                if export is not None:
+                    yield export
+            at = self._strings.find(text, at + 1)
+
+    def _indexes(self, name: int) -> Iterator[int]:
+        """Entries whose name is the text at that offset: each begins with the offset."""
+        wanted = struct.pack("<I", name)
+        at = self._entries.find(wanted)
+        while at >= 0:
+            if at % SYMBOL.size == 0:
+                yield at // SYMBOL.size
+            at = self._entries.find(wanted, at + 1)
 
     def has_string(self, text: bytes) -> bool:
         """`text` occurs among the names of symbols, libraries and versions."""
         return text in self._strings
 
-    @cached_property
-    def _by_name(self) -> dict[str, Export]:
-        found: dict[str, Export] = {}
-        for export in self:
-            if export.is_default or export.name not in found:
-                found[export.name] = export
-        return found
-
     def __iter__(self) -> Iterator[Export]:
         """All of them, in every version."""
-        for index, (name, info, _, section, value, size) in enumerate(SYMBOL.iter_unpack(self._entries)):
-            if section != UNDEFINED and section < FIRST_RESERVED:
-                code = info & 15 in CODE
-                yield Export(self._name(name), value, size, code, self._is_default(index))
+        for index in range(len(self._entries) // SYMBOL.size):
+            export = self._export(index)
+            if export is not None:
+                yield export
+
+    def _export(self, index: int) -> Export | None:
+        name, info, _, section, value, size = SYMBOL.unpack_from(self._entries, index * SYMBOL.size)
+        if section == UNDEFINED or section >= FIRST_RESERVED:
+            return None
+        return Export(self._name(name), value, size, info & 15 in CODE, self._is_default(index))
 
     def _name(self, offset: int) -> str:
         end = self._strings.find(b"\0", offset)

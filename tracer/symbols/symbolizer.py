@@ -1,9 +1,11 @@
 """From addresses of a process to functions, variables and source lines."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tracer.model.stacks import Frame, Stack, StackEnd
 from tracer.process import Mapping
+from tracer.symbols.lines import LineFinder
 from tracer.symbols.module import Module
 from tracer.symbols.names import clean, readable
 from tracer.symbols.space import AddressSpace, FileKey, Place
@@ -24,6 +26,7 @@ class Symbolizer:
         self._files: dict[FileKey, Module | None] = {}
         self._spaces: dict[int, AddressSpace] = {}
         self._frames: dict[tuple[int, int, bool], tuple[Frame, bool]] = {}
+        self._lines = LineFinder()
 
     def watch(self, pid: int) -> None:
         """Opens each ELF file that the process has mapped."""
@@ -49,6 +52,23 @@ class Symbolizer:
             frame, exact = self._frame(pid, pc, exact)
             frames.append(frame)
         return Stack(tuple(frames), end)
+
+    def with_lines(self, pid: int, stack: Stack) -> Stack:
+        """The same stack with file and line where the debug information tells them."""
+        frames = []
+        exact = True
+        for frame in stack.frames:
+            place = self._place(pid, frame.address)
+            restorer = place is not None and _is_restorer(place, frame.address)
+            frames.append(frame if restorer else self._with_line(place, frame, exact))
+            exact = restorer
+        return Stack(tuple(frames), stack.end)
+
+    def _with_line(self, place: Place | None, frame: Frame, exact: bool) -> Frame:
+        if place is None or place.module is None:
+            return frame
+        found = self._lines.find(place.module, frame.offset if exact else frame.offset - 1)
+        return frame if found is None else replace(frame, file=found.file, line=found.line)
 
     def data_symbol(self, pid: int, address: int) -> tuple[str, int, str] | None:
         """The variable that covers `address`, the offset in it, and its file's name."""
