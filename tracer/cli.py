@@ -5,9 +5,9 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import click
 import typer
 
 from tracer import VERSION
@@ -15,6 +15,7 @@ from tracer.commands.pids import gather_pids
 from tracer.errors import LockwatchError
 
 VERBS = ("attach", "record", "report", "diff", "export", "html")
+USAGE = 2
 INTERRUPTED = 130
 INTERNAL = 70
 
@@ -31,10 +32,10 @@ def run(arguments: list[str]) -> int:
     except LockwatchError as error:
         _say(error.message, error.hint)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:
+        _say(_usage_message(error), "lockwatch --help, or lockwatch VERB --help, lists the options")
+        return USAGE
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter's last flush must not fail again
@@ -49,7 +50,12 @@ def _run(arguments: list[str]) -> int:
     return int(result or 0)
 
 
-def _app(verbs: Sequence[str]) -> click.Command:
+def _usage_message(error: typer.TyperException) -> str:
+    """What is wrong with the command line; the parser's errors say more than their str()."""
+    return str(getattr(error, "format_message", error.__str__)())
+
+
+def _app(verbs: Sequence[str]) -> Callable[..., Any]:
     app = typer.Typer(
         add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
     )

@@ -99,9 +99,7 @@ class Session:
 
     def _resolving(self, processes: Sequence[Process], tables: Tables) -> tuple[Resolver, BlockedFinder]:
         threads = {process.pid: Threads(process) for process in processes}
-        namer = Namer(
-            self.symbolizer, {process.pid: process for process in processes}, self._config.object_names
-        )
+        namer = Namer(self.symbolizer, processes, self._config.object_names)
         kinds = KindResolver(self.symbolizer, tables)
         resolver = Resolver(self.symbolizer, kinds, namer, threads, lambda pid, request: None)
         return resolver, BlockedFinder(resolver, self.symbolizer, tables)

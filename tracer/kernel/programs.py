@@ -43,10 +43,8 @@ class Parts:
     @property
     def files(self) -> tuple[str, ...]:
         """All files, each after those that it uses. The maps of the futex part are there for every other."""
-        tables, *futex = FUTEX_PARTS
-        before = [f"{name}.bpf.c" for name in ("sched", "requests", "objects") if getattr(self, name)]
-        after = ["probe.bpf.c"] if self.probe else []
-        return (tables, *before, *futex, *after)
+        chosen = [f"{name}.bpf.c" for name in ("sched", "requests", "objects", "probe") if getattr(self, name)]
+        return (TABLES, *chosen, *FUTEX_PARTS)
 
 
 @dataclass(slots=True)
