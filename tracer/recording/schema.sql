@@ -25,20 +25,20 @@ CREATE TABLE trace (
     probe_cost_ns_per_hit INTEGER,
     probe_on_ns INTEGER,
     probe_reason TEXT
-);
-CREATE TABLE target (pid INTEGER NOT NULL, comm TEXT NOT NULL, exe TEXT NOT NULL);
-CREATE TABLE environment (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE health (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE incomplete (reason TEXT PRIMARY KEY, stacks INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+) STRICT;
+CREATE TABLE target (pid INTEGER NOT NULL, comm TEXT NOT NULL, exe TEXT NOT NULL) STRICT;
+CREATE TABLE environment (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE health (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE incomplete (reason TEXT PRIMARY KEY, stacks INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
 
 -- ---- what events refer to -----------------------------------------------------------------------------
 
-CREATE TABLE kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL, contention INTEGER NOT NULL);
-CREATE TABLE outcome (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-CREATE TABLE release_kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-CREATE TABLE thread (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, tid INTEGER NOT NULL, name TEXT NOT NULL);
-CREATE TABLE request (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL, contention INTEGER NOT NULL) STRICT;
+CREATE TABLE outcome (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE release_kind (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE thread (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, tid INTEGER NOT NULL, name TEXT NOT NULL) STRICT;
+CREATE TABLE request (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
 -- `identity` is the same in the next run of the same program; `name` is for people.
 CREATE TABLE lock (
     id INTEGER PRIMARY KEY,
@@ -48,8 +48,8 @@ CREATE TABLE lock (
     name TEXT NOT NULL,
     identity TEXT NOT NULL,
     class TEXT
-);
-CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL, build_id TEXT);
+) STRICT;
+CREATE TABLE module (id INTEGER PRIMARY KEY, path TEXT NOT NULL, build_id TEXT) STRICT;
 -- `address` is the run-time pc, `offset` the file's own address of it (pc - load bias).
 CREATE TABLE frame (
     id INTEGER PRIMARY KEY,
@@ -59,15 +59,15 @@ CREATE TABLE frame (
     function TEXT,
     file TEXT,
     line INTEGER
-);
+) STRICT;
 -- `end` is "complete", or why there are no more frames. `depth` 0 is the innermost frame.
-CREATE TABLE stack (id INTEGER PRIMARY KEY, end TEXT NOT NULL);
+CREATE TABLE stack (id INTEGER PRIMARY KEY, end TEXT NOT NULL) STRICT;
 CREATE TABLE stack_frame (
     stack INTEGER NOT NULL REFERENCES stack,
     depth INTEGER NOT NULL,
     frame INTEGER NOT NULL REFERENCES frame,
     PRIMARY KEY (stack, depth)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- ---- events, in the order in which they were seen -----------------------------------------------------
 
@@ -84,7 +84,7 @@ CREATE TABLE wait (
     owner_confirmed INTEGER NOT NULL,       -- and was then seen to release it
     request INTEGER REFERENCES request,     -- on whose behalf was waited
     owner_request INTEGER REFERENCES request
-);
+) STRICT;
 CREATE TABLE release (
     time_ns INTEGER NOT NULL,
     blame_ns INTEGER NOT NULL,              -- waiting time charged to this release
@@ -93,7 +93,7 @@ CREATE TABLE release (
     what INTEGER NOT NULL REFERENCES release_kind,
     stack INTEGER NOT NULL REFERENCES stack,
     request INTEGER REFERENCES request
-);
+) STRICT;
 
 -- ---- aggregates, written at the trace's end -----------------------------------------------------------
 
@@ -115,14 +115,14 @@ CREATE TABLE lock_total (
     acquisitions INTEGER,
     acquisitions_estimated INTEGER NOT NULL,
     acquisitions_saturated INTEGER NOT NULL
-);
+) STRICT;
 -- waits of 2^log2_ns to 2^(log2_ns + 1) nanoseconds
 CREATE TABLE lock_histogram (
     lock INTEGER NOT NULL REFERENCES lock,
     log2_ns INTEGER NOT NULL,
     waits INTEGER NOT NULL,
     PRIMARY KEY (lock, log2_ns)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 CREATE TABLE lock_owner (
     id INTEGER PRIMARY KEY,
     lock INTEGER NOT NULL REFERENCES lock,
@@ -131,7 +131,7 @@ CREATE TABLE lock_owner (
     waits INTEGER NOT NULL,
     wait_ns INTEGER NOT NULL,
     confirmed INTEGER NOT NULL
-);
+) STRICT;
 CREATE TABLE wait_sum (
     id INTEGER PRIMARY KEY,
     lock INTEGER NOT NULL REFERENCES lock,
@@ -142,7 +142,7 @@ CREATE TABLE wait_sum (
     waits INTEGER NOT NULL,
     wait_ns INTEGER NOT NULL,
     max_wait_ns INTEGER NOT NULL
-);
+) STRICT;
 -- stack and thread are NULL in rows that no single stack stands for
 CREATE TABLE release_sum (
     id INTEGER PRIMARY KEY,
@@ -153,7 +153,7 @@ CREATE TABLE release_sum (
     request INTEGER REFERENCES request,
     releases INTEGER NOT NULL,
     blame_ns INTEGER NOT NULL
-);
+) STRICT;
 -- Waits that had not ended. start_ns is negative where the wait began before the trace.
 CREATE TABLE blocked (
     id INTEGER PRIMARY KEY,
@@ -167,9 +167,9 @@ CREATE TABLE blocked (
     owner_confirmed INTEGER NOT NULL,
     stack INTEGER NOT NULL REFERENCES stack,
     request INTEGER REFERENCES request
-);
+) STRICT;
 -- Served calls, by API. `request_source` has a row only where calls are known.
-CREATE TABLE request_source (known INTEGER NOT NULL);
+CREATE TABLE request_source (known INTEGER NOT NULL) STRICT;
 CREATE TABLE request_total (
     id INTEGER PRIMARY KEY,
     api TEXT NOT NULL,
@@ -187,7 +187,7 @@ CREATE TABLE request_total (
     cpu_ns INTEGER,
     runqueue_ns INTEGER,
     blocked_ns INTEGER
-);
+) STRICT;
 CREATE TABLE request_lock (
     id INTEGER PRIMARY KEY,
     total INTEGER NOT NULL REFERENCES request_total,
@@ -195,14 +195,14 @@ CREATE TABLE request_lock (
     identity TEXT NOT NULL,
     wait_ns INTEGER NOT NULL,
     calls INTEGER NOT NULL
-);
+) STRICT;
 CREATE TABLE request_held_up_by (
     id INTEGER PRIMARY KEY,
     total INTEGER NOT NULL REFERENCES request_total,
     api TEXT NOT NULL,
     lock TEXT NOT NULL,
     wait_ns INTEGER NOT NULL
-);
+) STRICT;
 
 -- ---- for people ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from tracer.recording.objects import Objects
 from tracer.recording.window import Window
 
 ENDED = "start_ns + wait_ns"
+BUCKETS = 64
 # In the order of the columns of lock_total, which follow the lock.
 TOTAL_NUMBERS = (
     *("waits", "wait_ns", "max_wait_ns", "sleeps", "timeouts", "interrupted", "long_waits", "long_wait_ns"),
@@ -117,4 +118,6 @@ def _log2_floor(nanoseconds: int) -> int:
 
 
 def _dense(counts: dict[int, int]) -> tuple[int, ...]:
+    if not all(0 <= bucket < BUCKETS for bucket in counts):
+        raise ValueError("a histogram has waits of no possible length")
     return tuple(counts.get(bucket, 0) for bucket in range(max(counts, default=-1) + 1))
