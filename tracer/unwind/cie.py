@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from tracer.elf import EhFrame
 from tracer.errors import FileError
+from tracer.unwind.instructions import RETURN_ADDRESS
 from tracer.unwind.leb import Cursor
-from tracer.unwind.program import RETURN_ADDRESS, Machine
+from tracer.unwind.program import Machine, Machines
 
 PC_RELATIVE, PC_RELATIVE_4 = 0x10, 0x1B  # DW_EH_PE_pcrel; with DW_EH_PE_sdata4
 FORMATS = {  # DW_EH_PE_*: bytes, signed
@@ -29,7 +30,7 @@ class Cie:
     augmented: bool
 
 
-def read_cie(section: EhFrame, at: int) -> Cie | None:
+def read_cie(section: EhFrame, at: int, machines: Machines) -> Cie | None:
     """The entry at an offset of the section; None where it is damaged or of another machine."""
     data = section.data
     if not 0 <= at <= len(data) - 16 or data[at + 4 : at + 8] != b"\0\0\0\0":
@@ -41,13 +42,14 @@ def read_cie(section: EhFrame, at: int) -> Cie | None:
         cursor.take(len(letters) + (3 if version == 4 else 1))
         code_alignment, data_alignment = cursor.uleb(), cursor.sleb()
         register = cursor.fixed(1) if version == 1 else cursor.uleb()
-        if register != RETURN_ADDRESS or version not in (1, 3, 4):
+        if register != RETURN_ADDRESS or version not in (1, 3, 4) or code_alignment == 0:
             return None
         augmented = letters[:1] == b"z"
         encoding = _pc_encoding(cursor, letters) if augmented else 0
     except (FileError, ValueError):
         return None
-    return Cie(Machine(code_alignment, data_alignment, data[cursor.at : cursor.end]), encoding, augmented)
+    machine = machines.get(code_alignment, data_alignment, data[cursor.at : cursor.end])
+    return Cie(machine, encoding, augmented)
 
 
 def _pc_encoding(cursor: Cursor, letters: bytes) -> int:

@@ -13,6 +13,7 @@ from tracer.memory import Memory
 from tracer.process import Mapping, open_mapped
 from tracer.unwind.blocks import build_blocks, first_pc
 from tracer.unwind.frames import read_frames
+from tracer.unwind.program import Machines
 
 FRAME_POINTERS = number("MAPPING_FRAME_POINTERS")
 VDSO = "[vdso]"
@@ -44,6 +45,7 @@ class Files:
         self.rows = array("Q")
         self.blocks = array("Q")
         self.deepest_block = 0
+        self._machines = Machines()
         self._known: dict[tuple[int, ...] | bytes, File] = {}
 
     def load(self, pid: int, mapping: Mapping) -> File:
@@ -84,7 +86,7 @@ class Files:
             elf = Elf(source) if isinstance(source, int) else Elf.from_bytes(source)
             section = elf.eh_frame()
             elf.close()
-            frames = read_frames(section) if section else None
+            frames = read_frames(section, self._machines) if section else None
         except FileError:
             return NO_ROWS
         if frames is None:

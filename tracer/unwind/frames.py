@@ -11,6 +11,7 @@ from tracer.elf import EhFrame
 from tracer.errors import FileError
 from tracer.unwind.cie import PC_RELATIVE_4, Cie, encoded_pc, read_cie
 from tracer.unwind.leb import Cursor
+from tracer.unwind.program import Machines
 
 TEXT_LIMIT = 1 << 32  # rows hold 32 bits of pc
 SECTION_LIMIT = 1 << 27  # bytes
@@ -28,23 +29,24 @@ class Frames:
     functions: array[int]
 
 
-def read_frames(section: EhFrame) -> Frames:
+def read_frames(section: EhFrame, machines: Machines) -> Frames:
     """The rows of every function that can be read; damaged ones are left out.
 
+    machines: what other files' functions have already taught.
     Raises FileError when the section is beyond all measure.
     """
     if len(section.data) > SECTION_LIMIT:
         raise FileError("unwind section too large")
     rows: list[int] = []
     functions: list[int] = []
-    if not _read_functions(section, rows, functions):
+    if not _read_functions(section, machines, rows, functions):
         functions.sort()
         # Where functions overlap, the real row of a pc wins over the gap's, whose low half is 0.
         rows = list({row >> 32: row for row in sorted(rows)}.values())
     return Frames(array("Q", rows), array("Q", functions))
 
 
-def _read_functions(section: EhFrame, rows: list[int], functions: list[int]) -> bool:
+def _read_functions(section: EhFrame, machines: Machines, rows: list[int], functions: list[int]) -> bool:
     """Appends all rows; after each function one of type ROW_NONE (0), unless the next begins there.
 
     Returns whether they ascend.
@@ -59,7 +61,7 @@ def _read_functions(section: EhFrame, rows: list[int], functions: list[int]) -> 
         try:
             cie = cies[identity]
         except KeyError:
-            cie = cies[identity] = read_cie(section, identity)
+            cie = cies[identity] = read_cie(section, identity, machines)
         if cie is None:
             continue
         if cie.encoding == PC_RELATIVE_4 and cie.augmented and data[at + 16] < 0x80:
@@ -94,7 +96,7 @@ def _function_offsets(section: EhFrame) -> Iterable[int]:
     count = int.from_bytes(index[8:12], "little")
     entries = array("i", index[12 : min(12 + 8 * count, len(index) - (len(index) - 12) % 8)])
     shift = section.index_address - section.address
-    return (offset + shift for offset in entries[1::2] if 0 <= offset + shift <= last)
+    return [offset + shift for offset in entries[1::2] if 0 <= offset + shift <= last]
 
 
 def _scan(data: bytes, last: int) -> Iterator[int]:

@@ -1,55 +1,39 @@
-"""Runs call frame instructions: a function's program becomes rows.
+"""Runs the call frame instructions of a function: its program becomes rows.
 
-The hot loop is a regular expression and a dictionary: a program is cut behind each advance of the pc, and
-what a piece does to a state is worked out once, by `Machine._run`, and remembered in the state.
+The hot loop is a regular expression and dictionaries: a program is cut at each advance of the pc, and what
+the instructions in between do to a state is worked out once and remembered in the state.
 """
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from tracer.errors import FileError
+from tracer.unwind.instructions import Shared, execute
 from tracer.unwind.leb import Cursor
-from tracer.unwind.rules import (
-    NO_SLOT,
-    ROW_BAD,
-    ROW_DRAP,
-    ROW_PLT,
-    ROW_RBP,
-    ROW_RSP,
-    ROW_SIGNAL,
-    SAVED_AT_RBP,
-    UNKNOWN,
-    ReturnAddress,
-    Rules,
-)
+from tracer.unwind.rules import ROW_BAD, UNKNOWN, Rules
 
+REMEMBER, RECALL = 0x0A, 0x0B  # DW_CFA_remember_state, DW_CFA_restore_state
 NOT_UNDERSTOOD = -1
-RBP, RSP, RETURN_ADDRESS = 6, 7, 16
-DEREFERENCE = 0x06  # DW_OP_deref
-AT_RBP = b"\x76\0"  # DW_OP_breg6 0
-SIGNAL_CFA = b"\x77\xa0\x01\x06"  # *(rsp + 160): rsp in the kernel's signal frame
-# rsp + 8 + ((rip & 15) >= N) * 8, as linkers write it for the PLT; N is in the one byte that varies.
-PLT_CFA = re.compile(rb"\x77\x08\x80\x00\x3f\x1a([\x30-\x3f])\x2a\x33\x24\x22", re.DOTALL)
 
 _LEB = rb"[\x80-\xff]*[\0-\x7f]"
 _BLOCK = b"(?:" + b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(128)) + b")"
-_PLAIN = (
-    rb"(?:[\x0e\x80-\xbf]" + _LEB + rb"|[\0\x0a\x0b\xc0-\xff]"
-    rb"|[\x06-\x08\x0d\x13\x2e]"
-    + _LEB
-    + rb"|[\x05\x09\x0c\x11\x12\x14\x15]"
-    + _LEB
-    + _LEB
-    + rb"|\x0f"
-    + _BLOCK
-) + (rb"|[\x10\x16]" + _LEB + _BLOCK + rb")*")
-_ADVANCE = rb"(?:[\x40-\x7f]|\x02.|\x03..|\x04.{4})"
-PIECES: Final = re.compile(_PLAIN + rb"(?:" + _ADVANCE + rb"|.+|\Z)", re.DOTALL).findall
+_PLAIN = b"|".join(
+    [
+        rb"[\x0e\x80-\xbf]" + _LEB,
+        rb"[\0\x0a\x0b\xc0-\xff]",
+        rb"[\x06-\x08\x0d\x13\x2e]" + _LEB,
+        rb"[\x05\x09\x0c\x11\x12\x14\x15]" + _LEB + _LEB,
+        rb"\x0f" + _BLOCK,
+        rb"[\x10\x16]" + _LEB + _BLOCK,
+    ]
+)
+_ADVANCE = rb"[\x40-\x7f]|\x02.|\x03..|\x04.{4}"
+# (instructions that are no advance, an advance); the last advance is empty, or all that was not understood.
+PIECES: Final = re.compile(b"((?:%b)*)(%b|.*)" % (_PLAIN, _ADVANCE), re.DOTALL).findall
 
 
 class State:
-    """Rules, what DW_CFA_remember_state put aside, and where known pieces lead: (state, advance << 32)."""
+    """Rules, what DW_CFA_remember_state put aside, and where known instructions lead."""
 
     __slots__ = ("after", "remembered", "row", "rules")
 
@@ -57,23 +41,27 @@ class State:
         self.rules = rules
         self.remembered = remembered
         self.row = rules.encode()
-        self.after: dict[bytes, tuple[State, int]] = {}
+        self.after: dict[bytes, State] = {}
 
 
 class Machine:
-    """Runs the programs of all functions that share one CIE.
+    """Runs the programs of all functions whose CIEs agree.
 
     code_alignment, data_alignment: the CIE's factors, in bytes; beginning: the CIE's own instructions.
     """
 
     def __init__(self, code_alignment: int, data_alignment: int, beginning: bytes) -> None:
-        self.code_alignment = code_alignment
-        self.data_alignment = data_alignment
+        self._code_alignment = code_alignment
+        self._shared = Shared(data_alignment)
         self._states: dict[tuple[Rules, State | None], State] = {}
         self._known: dict[bytes, list[int]] = {}
-        self._initial = self._state(UNKNOWN, None)
-        for piece in PIECES(beginning):
-            self._initial, _ = self._run(self._initial, piece)
+        self._advances: dict[bytes, int] = {b"": 0}
+        self._broken = State(UNKNOWN, None)
+        state = self._state(UNKNOWN, None)
+        for plain, _ in PIECES(beginning):
+            state = self._run(state, plain)
+        self._initial = state
+        self._shared.initial = state.rules
 
     def rows(self, program: bytes) -> list[int]:
         """At least one row, ascending, each `bytes since the function's start << 32 | encoded rules`."""
@@ -84,22 +72,59 @@ class Machine:
 
     def _expand(self, program: bytes) -> list[int]:
         state, pc, last = self._initial, 0, -1
+        advances = self._advances
         rows: list[int] = []
-        for piece in PIECES(program):
-            known = state.after.get(piece)
-            if known is None:
-                known = state.after[piece] = self._run(state, piece)
-            state, advance = known
-            if advance > 0:
+        for plain, advance in PIECES(program):
+            if plain:
+                known = state.after.get(plain)
+                if known is None:
+                    known = state.after[plain] = self._run(state, plain)
+                state = known
+            step = advances.get(advance)
+            if step is None:
+                step = advances[advance] = self._advance(advance)
+            if step > 0:
                 if state.row != last:
                     last = state.row
                     rows.append(pc | last)
-                pc += advance
-            elif advance < 0:
-                break
+                pc += step
+            elif step < 0:
+                return [*rows, pc | ROW_BAD]
         if state.row != last:
             rows.append(pc | state.row)
         return rows
+
+    def _advance(self, instruction: bytes) -> int:
+        """By how much the pc advances, << 32; NOT_UNDERSTOOD where no later row can be right.
+
+        Nobody writes an advance by 0: it counts as not understood, so that rows ascend.
+        """
+        code, operand = instruction[0], instruction[1:]
+        delta = 0
+        if code >> 6 == 1:
+            delta = code & 0x3F
+        elif len(operand) == {0x02: 1, 0x03: 2, 0x04: 4}.get(code):
+            delta = int.from_bytes(operand, "little")
+        return delta * self._code_alignment << 32 or NOT_UNDERSTOOD
+
+    def _run(self, state: State, plain: bytes) -> State:
+        """The state after instructions that are no advance. Nothing leads out of the broken state."""
+        cursor = Cursor(plain)
+        try:
+            while cursor.more and state is not self._broken:
+                state = self._instruct(state, cursor)
+        except FileError:
+            return self._broken
+        return state
+
+    def _instruct(self, state: State, cursor: Cursor) -> State:
+        code = cursor.fixed(1)
+        if code == REMEMBER:
+            return self._state(state.rules, state)
+        if code == RECALL:
+            return state.remembered or self._broken
+        rules = execute(self._shared, state.rules, code, cursor)
+        return self._state(rules, state.remembered)
 
     def _state(self, rules: Rules, remembered: State | None) -> State:
         key = rules, remembered
@@ -108,186 +133,15 @@ class Machine:
             state = self._states[key] = State(rules, remembered)
         return state
 
-    def _run(self, state: State, piece: bytes) -> tuple[State, int]:
-        """The state after a piece, and its advance: NOT_UNDERSTOOD where no later row can be right."""
-        cursor = Cursor(piece)
-        try:
-            while cursor.more:
-                code = cursor.fixed(1)
-                advance = self._advance(code, cursor)
-                if advance is not None:
-                    return state, advance * self.code_alignment << 32
-                state = self._instruct(state, code, cursor)
-        except FileError:
-            return self._state(UNKNOWN, None), NOT_UNDERSTOOD
-        return state, 0
 
-    @staticmethod
-    def _advance(code: int, cursor: Cursor) -> int | None:
-        if code >> 6 == 1:
-            return code & 0x3F
-        size = {0x02: 1, 0x03: 2, 0x04: 4}.get(code)
-        return None if size is None else cursor.fixed(size)
+class Machines:
+    """One machine for all CIEs that agree: most files' do."""
 
-    def _instruct(self, state: State, code: int, cursor: Cursor) -> State:
-        if code == 0x0A:
-            return self._state(state.rules, state)
-        if code == 0x0B:
-            if state.remembered is None:
-                raise FileError("damaged unwind section: nothing was remembered")
-            return state.remembered
-        rules = state.rules
-        if code >> 6 == 2:
-            rules = self._saved(rules, code & 0x3F, cursor.uleb() * self.data_alignment)
-        elif code >> 6 == 3:
-            rules = self._restored(rules, code & 0x3F)
-        else:
-            handler = HANDLERS.get(code)
-            if handler is None:
-                raise FileError(f"unknown call frame instruction {code:#x}")
-            rules = handler(self, rules, cursor)
-        return state if rules == state.rules else self._state(rules, state.remembered)
+    def __init__(self) -> None:
+        self._machines: dict[tuple[int, int, bytes], Machine] = {}
 
-    @staticmethod
-    def _saved(rules: Rules, register: int, offset: int) -> Rules:
-        if register == RBP:
-            return rules._replace(slot=offset if offset < 0 else NO_SLOT)
-        if register == RETURN_ADDRESS and offset == -8:
-            return rules._replace(return_address=ReturnAddress.BELOW_CFA)
-        return _elsewhere(rules, register)
-
-    def _restored(self, rules: Rules, register: int) -> Rules:
-        initial = self._initial.rules
-        if register == RBP:
-            return rules._replace(slot=initial.slot)
-        if register in (RSP, RETURN_ADDRESS):
-            return rules._replace(return_address=initial.return_address)
-        return rules
-
-
-def _elsewhere(rules: Rules, register: int) -> Rules:
-    """A register is found in a way that no row can say."""
-    if register == RBP:
-        return rules._replace(slot=NO_SLOT)
-    if register in (RSP, RETURN_ADDRESS):
-        return rules._replace(return_address=ReturnAddress.ELSEWHERE)
-    return rules
-
-
-def _base(register: int) -> int:
-    return {RSP: ROW_RSP, RBP: ROW_RBP}.get(register, ROW_BAD)
-
-
-def _cfa(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return rules._replace(kind=_base(cursor.uleb()), offset=cursor.uleb())
-
-
-def _cfa_factored(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return rules._replace(kind=_base(cursor.uleb()), offset=cursor.sleb() * machine.data_alignment)
-
-
-def _cfa_register(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return rules._replace(kind=_base(cursor.uleb()))
-
-
-def _cfa_offset(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    offset = cursor.uleb()
-    return rules._replace(offset=offset, kind=rules.kind if rules.kind in (ROW_RSP, ROW_RBP) else ROW_BAD)
-
-
-def _cfa_offset_factored(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    offset = cursor.sleb() * machine.data_alignment
-    return rules._replace(offset=offset, kind=rules.kind if rules.kind in (ROW_RSP, ROW_RBP) else ROW_BAD)
-
-
-def _cfa_expression(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    code = cursor.take(cursor.uleb())
-    plt = PLT_CFA.fullmatch(code)
-    if plt:
-        return rules._replace(kind=ROW_PLT, offset=plt[1][0] - 0x30)
-    if code == SIGNAL_CFA:
-        return rules._replace(kind=ROW_SIGNAL)
-    if code[:1] == AT_RBP[:1] and code[-1] == DEREFERENCE:
-        base = Cursor(code, 1, len(code) - 1)
-        offset = base.sleb()
-        if not base.more:
-            return rules._replace(kind=ROW_DRAP, offset=offset)
-    return rules._replace(kind=ROW_BAD)
-
-
-def _offset(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return machine._saved(rules, cursor.uleb(), cursor.uleb() * machine.data_alignment)
-
-
-def _offset_factored(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return machine._saved(rules, cursor.uleb(), cursor.sleb() * machine.data_alignment)
-
-
-def _restore(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return machine._restored(rules, cursor.uleb())
-
-
-def _undefined(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    register = cursor.uleb()
-    if register == RETURN_ADDRESS:
-        return rules._replace(return_address=ReturnAddress.NONE)
-    return _elsewhere(rules, RSP) if register == RSP else _unchanged(rules, register)
-
-
-def _same_value(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    register = cursor.uleb()
-    return _elsewhere(rules, register) if register == RETURN_ADDRESS else _unchanged(rules, register)
-
-
-def _unchanged(rules: Rules, register: int) -> Rules:
-    return rules._replace(slot=0) if register == RBP else rules
-
-
-def _in_register(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    rules = _elsewhere(rules, cursor.uleb())
-    cursor.uleb()
-    return rules
-
-
-def _expression(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    register, code = cursor.uleb(), cursor.take(cursor.uleb())
-    if register == RBP and code == AT_RBP:
-        return rules._replace(slot=SAVED_AT_RBP)
-    return _elsewhere(rules, register)
-
-
-def _value_expression(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    register = cursor.uleb()
-    cursor.take(cursor.uleb())
-    return _elsewhere(rules, register)
-
-
-def _nothing(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    return rules
-
-
-def _arguments_size(machine: Machine, rules: Rules, cursor: Cursor) -> Rules:
-    cursor.uleb()
-    return rules
-
-
-HANDLERS: Final[dict[int, Callable[[Machine, Rules, Cursor], Rules]]] = {
-    0x00: _nothing,
-    0x05: _offset,
-    0x06: _restore,
-    0x07: _undefined,
-    0x08: _same_value,
-    0x09: _in_register,
-    0x0C: _cfa,
-    0x0D: _cfa_register,
-    0x0E: _cfa_offset,
-    0x0F: _cfa_expression,
-    0x10: _expression,
-    0x11: _offset_factored,
-    0x12: _cfa_factored,
-    0x13: _cfa_offset_factored,
-    0x14: _in_register,
-    0x15: _in_register,
-    0x16: _value_expression,
-    0x2E: _arguments_size,
-}
+    def get(self, code_alignment: int, data_alignment: int, beginning: bytes) -> Machine:
+        key = code_alignment, data_alignment, beginning
+        if key not in self._machines:
+            self._machines[key] = Machine(code_alignment, data_alignment, beginning)
+        return self._machines[key]
