@@ -14,6 +14,7 @@ from tracer.auditing import Audit
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import TraceConfig
 from tracer.kernel import programs, tracing
+from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.tracing import KernelTracing
 from tracer.listening import Listener
 from tracer.locks.resolver import KindResolver
@@ -21,6 +22,7 @@ from tracer.model.report import Health, Report, Target, TraceInfo
 from tracer.model.requests import RequestTotal
 from tracer.model.waits import Blocked, LockTotal, ReleaseSum, WaitSum
 from tracer.naming.namer import Namer
+from tracer.object_watch import ObjectWatch
 from tracer.options import Filters
 from tracer.process import Process, find_process
 from tracer.resolving import Resolver
@@ -69,7 +71,7 @@ class Session:
         self._stop = Stop([process.pid for process in processes])
         self._closing.callback(self._stop.close)
         kernel, tables = self._load(processes)
-        resolver, finder = self._resolving(processes, tables)
+        resolver, finder = self._resolving(kernel, processes, tables)
         kernel.attach()
         for process in processes:
             kernel.watch(process, tables)
@@ -92,14 +94,18 @@ class Session:
                 self.symbolizer.watch(process.pid)
             tables = build([process.pid for process in processes])
             library.result()
-        kernel = KernelTracing(tables, processes, self._config.threshold_ns, programs.Parts())
+        kernel = KernelTracing(tables, processes, self._config.threshold_ns, programs.Parts(objects=True))
         self._closing.callback(kernel.close)
         kernel.fill(tables)
         return kernel, tables
 
-    def _resolving(self, processes: Sequence[Process], tables: Tables) -> tuple[Resolver, BlockedFinder]:
+    def _resolving(
+        self, kernel: KernelTracing, processes: Sequence[Process], tables: Tables
+    ) -> tuple[Resolver, BlockedFinder]:
         threads = {process.pid: Threads(process) for process in processes}
-        namer = Namer(self.symbolizer, processes, self._config.object_names)
+        objects = ObjectMaps(kernel.module)
+        namer = Namer(self.symbolizer, processes, self._config.object_names, objects.label)
+        self._objects = ObjectWatch(objects, namer, threads)
         kinds = KindResolver(self.symbolizer, tables)
         resolver = Resolver(self.symbolizer, kinds, namer, threads, lambda pid, request: None)
         return resolver, BlockedFinder(resolver, self.symbolizer, tables)
@@ -118,6 +124,7 @@ class Session:
         """Listens until the duration is over, somebody stops it, or no target is left."""
         end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None
         while not self._stop.wait(POLL_SECONDS, end_ns):
+            self._objects.tick()
             self._listener.listen(watchers)
             for pid in self._stop.ended_targets():
                 self._listener.ended(pid, "the target has ended")

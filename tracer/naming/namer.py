@@ -23,7 +23,7 @@ MOST_NAMES_KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """`weak`: only a better one has not been found yet; it is not kept."""
+    """`weak`: made from the stack that was given; another one may tell more, so it is not kept."""
 
     name: str
     identity: str
@@ -143,12 +143,12 @@ class Namer:
         thread = target.stacks.thread(mapping, base) if mapping is not None else None
         if kind is Kind.JOIN:
             identity = sites.in_words("join", stack)
-            return Name(f"thread {thread}'s join" if thread is not None else identity, identity)
+            return Name(f"thread {thread}'s join" if thread else identity, identity, weak=True)
         if thread is None:
             return None
         if places.inside_record(thread, base):
             return Name(f"thread {thread}'s own lock", f"thread's own lock+{base - thread.record:#x}")
-        return Name(f"lock on the stack of {thread}", sites.in_words("lock on a stack", stack))
+        return Name(f"lock on the stack of {thread}", sites.in_words("lock on a stack", stack), weak=True)
 
     def _of_object(self, target: _Target, base: int, kind: Kind, reference: int) -> Name | None:
         instance = target.objects.instance(reference)
@@ -170,9 +170,9 @@ class Namer:
         structure = sites.known_structure(stack)
         if structure is not None:
             suffix = "" if kind in (Kind.MUTEX, Kind.RWLOCK) else f" {kind}"
-            return Name(structure + suffix, structure + suffix, structure)
+            return Name(structure + suffix, structure + suffix, structure, weak=True)
         words = sites.in_words(sites.NOUNS[kind], stack)
-        return Name(words, words, weak=not stack.frames)
+        return Name(words, words, weak=True)
 
 
 def _member(instance: Instance, base: int, kind: Kind) -> str:
