@@ -1,6 +1,5 @@
 """The API calls of the libvirt daemons that are traced."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from tracer.requests.calls import Calls
 from tracer.requests.charged import charged_owners, charged_waits
 from tracer.requests.connections import Connections
 from tracer.requests.sampler import Sampler
-from tracer.requests.server import Site
+from tracer.requests.server import Site, daemon_exports
 from tracer.requests.throttled import Throttled
 from tracer.requests.totals import totals
 from tracer.resolving import Resolver
@@ -47,7 +46,7 @@ class LibvirtRequests:
         pid = process.pid
         memory = Memory(pid)
         self._probes.attach(pid, sites)
-        address_of = functools.partial(self._symbolizer.function_address, pid)
+        address_of = daemon_exports(self._symbolizer, process)
         sampler = Sampler(pid)
         throttled = Throttled(Connections(pid, memory, address_of), sampler, self._name)
         self._daemons[pid] = Daemon(memory, names.table_names(memory, address_of), sampler, throttled)

@@ -1,11 +1,13 @@
 """A libvirt daemon as a target: the functions that bracket its calls, and where they are probed."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracer.process import Mapping, Process, read_mappings
 from tracer.requests.names import has_tables
+from tracer.symbols.symbolizer import Symbolizer
 
 # Exported by libvirt.so, with the BPF program that runs at each. In the order of attaching: a call must not
 # be opened before its end is seen.
@@ -17,6 +19,7 @@ BRACKETS = {
 # Where the daemon exports no tables, it says the name of each call here.
 JOB_NAMES = {"virThreadJobSet": "job_named"}
 
+LIBRARY = "libvirt.so"
 DAEMON = re.compile(r"libvirtd|virt\w+d")
 
 
@@ -29,7 +32,28 @@ class Site:
     program: str
 
 
-def sites(process: Process, address_of: Callable[[str], "int | None"]) -> tuple[Site, ...]:
+AddressOf = Callable[[str], "int | None"]
+
+
+def daemon_exports(symbolizer: Symbolizer, process: Process) -> AddressOf:
+    """Looks exported names up in the program itself and in libvirt's library: no other file is read."""
+    files = [
+        (mapping, module)
+        for mapping, module in symbolizer.modules(process.pid)
+        if mapping.path == process.exe or os.path.basename(mapping.path).startswith(LIBRARY)  # noqa: PTH119
+    ]
+
+    def address_of(name: str) -> int | None:
+        for mapping, module in files:
+            export, bias = module.exports.find(name), module.bias(mapping)
+            if export is not None and bias is not None:
+                return bias + export.address
+        return None
+
+    return address_of
+
+
+def sites(process: Process, address_of: AddressOf) -> tuple[Site, ...]:
     """Where the calls of a libvirt daemon are seen, in the order of attaching; () when it is none.
 
     A client of libvirt maps the same library: the tables, or else the name, tell the daemon.
