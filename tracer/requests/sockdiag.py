@@ -37,13 +37,13 @@ class UnreadBytes:
         self._socket.send(self._dump)
         found: dict[int, int] = {}
         while True:
-            for kind, body in _messages(self._socket.recv(BUFFER)):
+            for kind, body in messages(self._socket.recv(BUFFER)):
                 if kind == NLMSG_DONE:
                     return found
                 if kind == NLMSG_ERROR:
                     number = -struct.unpack_from("<i", body)[0] or errno.EIO
                     raise OSError(number, os.strerror(number))
-                inode, unread = _unread(body)
+                inode, unread = unread_of(body)
                 if unread:
                     found[inode] = unread
 
@@ -51,7 +51,7 @@ class UnreadBytes:
         self._socket.close()
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at + _message.size <= len(data):
         length, kind, _flags, _sequence, _port = _message.unpack_from(data, at)
@@ -61,7 +61,7 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length + 3 & ~3
 
 
-def _unread(body: bytes) -> tuple[int, int]:
+def unread_of(body: bytes) -> tuple[int, int]:
     """(inode, unread bytes) of one socket's answer."""
     if len(body) < _answer.size:
         return 0, 0

@@ -1,0 +1,65 @@
+"""Unread bytes of a socket, given to the calls that are read next."""
+
+import struct
+
+from tracer.requests import sockdiag
+from tracer.requests.throttle import ReadCall, Sample, unread_since
+
+MS = 1_000_000
+
+
+def test_message_came_between_two_samples() -> None:
+    samples = [Sample(90, 100, 28), Sample(100, 110, 28)]
+    assert unread_since(samples, [ReadCall(115, 28)]) == [95]
+
+
+def test_bytes_go_to_calls_in_the_order_of_reading() -> None:
+    calls = [ReadCall(105, 28), ReadCall(115, 40), ReadCall(125, 28), ReadCall(300, 28)]
+    samples = [Sample(90, 100, 28 + 40), Sample(100, 110, 40 + 28)]
+    assert unread_since(samples, calls) == [95, 95, 105, None]
+
+
+def test_half_read_message_is_still_its_own() -> None:
+    assert unread_since([Sample(90, 100, 10)], [ReadCall(105, 28), ReadCall(106, 28)]) == [95, None]
+
+
+def test_calls_read_before_a_sample_have_no_part_in_it() -> None:
+    assert unread_since([Sample(90, 100, 500)], [ReadCall(99, 28), ReadCall(100, 28)]) == [None, None]
+
+
+def test_message_without_a_length_ends_the_walk() -> None:
+    calls = [ReadCall(101 + number, 0) for number in range(50)]
+    assert sum(start is not None for start in unread_since([Sample(90, 100, 10)], calls)) == 10
+
+
+def test_a_throttled_connection_is_estimated_within_half_an_interval() -> None:
+    """A server that reads one 30-byte message every 25 ms; each of 40 was sent at 3 ms times its number."""
+    sent = [number * 3 * MS for number in range(40)]
+    calls = [ReadCall(max(at, number * 25 * MS) + 1, 30) for number, at in enumerate(sent)]
+    samples = []
+    for time in range(10 * MS, 1000 * MS, 10 * MS):
+        unread = 30 * sum(at <= time < call.received for at, call in zip(sent, calls, strict=True))
+        if unread:
+            samples.append(Sample(time - 10 * MS, time, unread))
+    for at, call, start in zip(sent, calls, unread_since(samples, calls), strict=True):
+        if call.received - at > 10 * MS:
+            assert start is not None
+            assert abs(start - at) <= 5 * MS
+
+
+def answer(inode: int, unread: int) -> bytes:
+    body = struct.pack("<BBBBIII", 1, 1, 1, 0, inode, 0, 0)
+    body += struct.pack("<HHI", 8, 3, 0) + struct.pack("<HHII", 12, 4, unread, 0)
+    return struct.pack("<IHHII", 16 + len(body), 20, 0, 1, 0) + body
+
+
+def test_kernel_answers_are_read() -> None:
+    kinds = [body for _, body in sockdiag.messages(answer(7, 0) + answer(8, 99))]
+    assert [sockdiag.unread_of(body) for body in kinds] == [(7, 0), (8, 99)]
+
+
+def test_cut_off_answers_say_nothing() -> None:
+    whole = answer(8, 99)
+    assert list(sockdiag.messages(whole[:10])) == []
+    assert list(sockdiag.messages(struct.pack("<IHHII", 3, 20, 0, 1, 0))) == []
+    assert sockdiag.unread_of(whole[16:24]) == (0, 0)
