@@ -1,4 +1,4 @@
-"""Number and time of waits by 8 and 16 threads with holds of 20, 200 and 1000 us, one kind after the other."""
+"""Number and time of waits by 8 and 16 threads with holds of 20, 200 and 1000 us, kind after kind."""
 
 from collections.abc import Iterator
 
