@@ -48,6 +48,10 @@ class Files:
         self._machines = Machines()
         self._known: dict[tuple[int, ...] | bytes, File] = {}
 
+    def forget_programs(self) -> None:
+        """Frees what the files read so far have taught: much memory, of use only to further files."""
+        self._machines = Machines()
+
     def load(self, pid: int, mapping: Mapping) -> File:
         """The tables of what is mapped: NO_FRAMES for generated code, NO_ROWS for what cannot be read."""
         if mapping.path == VDSO:

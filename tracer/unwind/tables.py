@@ -67,11 +67,13 @@ class Tables:
         Returns whether its code mappings changed. Raises TargetError when it is gone.
         """
         known = self._code.get(pid, {})
-        code = {
-            mapping: self._keep(pid, mapping, known.get(mapping))
-            for mapping in read_mappings(pid)
-            if mapping.executable and mapping.start < ADDRESS_LIMIT
-        }
+        with collector_off():
+            code = {
+                mapping: self._keep(pid, mapping, known.get(mapping))
+                for mapping in read_mappings(pid)
+                if mapping.executable and mapping.start < ADDRESS_LIMIT
+            }
+        self._files.forget_programs()
         self._code[pid] = code
         self._sorted[pid] = sorted(code.values(), key=lambda one: one.start)
         self._starts[pid] = [one.start for one in self._sorted[pid]]
@@ -124,9 +126,8 @@ class Tables:
 def build(pids: Iterable[int]) -> Tables:
     """The tables of these processes. Raises TargetError when one is gone."""
     tables = Tables()
-    with collector_off():
-        for pid in pids:
-            tables.extend(pid)
+    for pid in pids:
+        tables.extend(pid)
     return tables
 
 
