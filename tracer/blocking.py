@@ -72,7 +72,7 @@ class BlockedFinder:
         lock = self._resolver.lock(state.pid, site, state.object, stack)
         thread = self._resolver.threads[state.pid].thread(tid)
         before = bool(state.flags & raw.WAIT_BEFORE_ATTACH)
-        request = self._resolver.request_name(state.pid, state.request)
+        request = self._resolver.request_name(state.pid, state.request, stack)
         return site, Blocked(thread, lock, site.kind, state.started, 0, before, None, stack, request)
 
     def _owner(self, state: raw.ThreadState, site: Site) -> Owner | None:

@@ -73,7 +73,7 @@ class Ledger:
                 kind=key.kind,
                 stack=resolver.stack(key.stack),
                 thread=resolver.threads[key.pid].thread(key.tid),
-                request=resolver.request_name(key.pid, key.request),
+                request=resolver.request_name(key.pid, key.request, resolver.stack(key.stack)),
                 waits=sums.number,
                 wait_ns=sums.ns,
                 max_wait_ns=sums.largest_ns,
@@ -87,7 +87,7 @@ class Ledger:
                 what=release_kind(lock.kind),
                 stack=resolver.stack(key.stack),
                 thread=resolver.threads[key.pid].thread(key.tid),
-                request=resolver.request_name(key.pid, key.request),
+                request=resolver.request_name(key.pid, key.request, resolver.stack(key.stack)),
                 releases=sums.number,
                 blame_ns=sums.ns,
             )

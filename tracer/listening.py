@@ -15,6 +15,7 @@ from tracer.ledger import Ledger, release_kind
 from tracer.model.stacks import StackEnd
 from tracer.model.waits import Blocked, Release
 from tracer.process import Process
+from tracer.requests.serving import Requests
 from tracer.resolving import STACK_ENDS, Resolver, Site
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import way_of
@@ -43,6 +44,7 @@ class Listener:
         resolver: Resolver,
         finder: BlockedFinder,
         symbolizer: Symbolizer,
+        requests: Requests,
     ) -> None:
         self._config = config
         self._kernel = kernel
@@ -51,6 +53,7 @@ class Listener:
         self._resolver = resolver
         self._finder = finder
         self._symbolizer = symbolizer
+        self._requests = requests
         self.ledger = Ledger()
         self.running = set(self._processes)
         self.end_reason = ""
@@ -84,12 +87,15 @@ class Listener:
             self._resolver.add_stack(event)
             if event.end == NO_MAPPING:
                 self._outgrown.add(event.pid)
+        elif isinstance(event, raw.CallEvent):
+            self._requests.call(event)
         elif isinstance(event, raw.ExecEvent):
             self.ended(event.pid, "the target runs another program now")
 
     def _take_wait(self, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
         site = self._resolver.site(way_of(event), event.stack)
         self.ledger.add_wait(event, site)
+        self._requests.wait(event, site.base)
         told = self._told.pop((event.tid, event.started), 0)
         if told != event.ended:
             self._tell_wait(event, site, watchers, corrects=bool(told))
@@ -116,14 +122,15 @@ class Listener:
 
     def _tell_release(self, event: raw.ReleaseEvent, watchers: Sequence[Watcher]) -> None:
         lock = self._resolver.lock_of_word(event.pid, event.word)
+        stack = self._resolver.stack(event.stack)
         release = Release(
             thread=self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm)),
             lock=lock,
             what=release_kind(lock.kind),
             time_ns=event.time,
             blame_ns=event.blame_ns,
-            stack=self._resolver.stack(event.stack),
-            request=self._resolver.request_name(event.pid, event.request),
+            stack=stack,
+            request=self._resolver.request_name(event.pid, event.request, stack),
         )
         for watcher in watchers:
             if watcher.wants_releases:

@@ -53,7 +53,7 @@ class Resolver:
         kinds: KindResolver,
         namer: Namer,
         threads: dict[int, Threads],
-        request_name: Callable[[int, int], str | None],
+        request_name: Callable[[int, int, Stack], str | None],
     ) -> None:
         self._symbolizer = symbolizer
         self._kinds = kinds
@@ -154,6 +154,6 @@ class Resolver:
             outcome=Outcome(raw.OUTCOMES[event.outcome]),
             stack=stack,
             owner=self.owner(event.pid, event.owner, bool(event.flags & raw.WAIT_OWNER_CONFIRMED)),
-            request=self.request_name(event.pid, event.request),
-            owner_request=self.request_name(event.pid, event.owner_request),
+            request=self.request_name(event.pid, event.request, stack),
+            owner_request=self.request_name(event.pid, event.owner_request, NO_STACK),
         )

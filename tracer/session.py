@@ -25,6 +25,7 @@ from tracer.naming.namer import Namer
 from tracer.object_watch import ObjectWatch
 from tracer.options import Filters
 from tracer.process import Process, find_process
+from tracer.requests.serving import Requests, Sums
 from tracer.resolving import Resolver
 from tracer.stopping import Stop
 from tracer.symbols.symbolizer import Symbolizer
@@ -75,13 +76,16 @@ class Session:
         kernel.attach()
         for process in processes:
             kernel.watch(process, tables)
+        self._requests.attach(kernel.module)
         self.started_ns = time.monotonic_ns()
         started = datetime.now().astimezone()
         begin_blocked(kernel, processes)
         self._audit = Audit()
         gc.enable()
         gc.freeze()
-        self._listener = Listener(self._config, kernel, tables, processes, resolver, finder, self.symbolizer)
+        self._listener = Listener(
+            self._config, kernel, tables, processes, resolver, finder, self.symbolizer, self._requests
+        )
         self._kernel, self._resolver = kernel, resolver
         self._info = self._trace_info(processes, started.isoformat(timespec="milliseconds"))
         return self._info
@@ -93,11 +97,16 @@ class Session:
             for process in processes:
                 self.symbolizer.watch(process.pid)
             tables = build([process.pid for process in processes])
+            self._requests = Requests(self._config, processes, self.symbolizer)
             library.result()
-        kernel = KernelTracing(tables, processes, self._config.threshold_ns, programs.Parts(objects=True))
+        kernel = KernelTracing(tables, processes, self._config.threshold_ns, self._parts())
         self._closing.callback(kernel.close)
+        self._closing.callback(self._requests.close)
         kernel.fill(tables)
         return kernel, tables
+
+    def _parts(self) -> programs.Parts:
+        return programs.Parts(sched=self._requests.scheduled, requests=self._requests.probed, objects=True)
 
     def _resolving(
         self, kernel: KernelTracing, processes: Sequence[Process], tables: Tables
@@ -107,7 +116,7 @@ class Session:
         namer = Namer(self.symbolizer, processes, self._config.object_names, objects.label)
         self._objects = ObjectWatch(objects, namer, threads)
         kinds = KindResolver(self.symbolizer, tables)
-        resolver = Resolver(self.symbolizer, kinds, namer, threads, lambda pid, request: None)
+        resolver = Resolver(self.symbolizer, kinds, namer, threads, self._requests.name)
         return resolver, BlockedFinder(resolver, self.symbolizer, tables)
 
     def _trace_info(self, processes: Sequence[Process], started: str) -> TraceInfo:
@@ -125,6 +134,7 @@ class Session:
         end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None
         while not self._stop.wait(POLL_SECONDS, end_ns):
             self._objects.tick()
+            self._requests.tick()
             self._listener.listen(watchers)
             for pid in self._stop.ended_targets():
                 self._listener.ended(pid, "the target has ended")
@@ -137,16 +147,19 @@ class Session:
         now = time.monotonic_ns()
         states = self._kernel.threads()
         self._listener.finish(states, watchers)
+        self._requests.stop()
         waits = with_open_waits(self._kernel.wait_totals(), states, self._config.threshold_ns)
-        totals = lock_totals(self._resolver, waits, self._kernel.owner_totals())
+        owners = self._kernel.owner_totals()
+        totals = lock_totals(self._resolver, waits, owners)
+        long_waits = tuple(self._listener.ledger.wait_sums(self._resolver))
         releases = list(self._listener.ledger.release_sums(self._resolver))
         self._findings = Findings(
             info=replace(self._info, duration_ns=now - self.started_ns, end_reason=self._stop.reason),
-            waits=tuple(self._listener.ledger.wait_sums(self._resolver)),
+            waits=long_waits,
             releases=tuple(blame_rows(self._resolver, self._kernel.words(), totals, releases)),
             totals=tuple(totals.values()),
             blocked=tuple(self._listener.blocked(states, now)),
-            requests=None,
+            requests=self._requests.totals(self._resolver, Sums(waits, owners, totals), long_waits),
             health=self._audit.health(self._kernel, self._resolver),
         )
 

@@ -1,5 +1,6 @@
 """The API calls of the libvirt daemons that are traced."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from tracer.requests.totals import totals
 from tracer.resolving import Resolver
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import LockKey
+
+SETTLING_NS = 2 * 10**9
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class LibvirtRequests:
         self._scheduled = scheduled
         self._daemons: dict[int, Daemon] = {}
         self._calls = Calls(self._name)
+        self._next_settling_ns = 0
 
     def watch(self, process: Process, sites: tuple[Site, ...]) -> None:
         """Probes a daemon, from now on. Raises LockwatchError."""
@@ -87,7 +91,11 @@ class LibvirtRequests:
             self._calls.add_wait(event.pid, event.tid, event.started, base)
 
     def tick(self) -> None:
-        """To be called every few seconds."""
+        """To be called now and then."""
+        now = time.monotonic_ns()
+        if now < self._next_settling_ns:
+            return
+        self._next_settling_ns = now + SETTLING_NS
         for daemon in self._daemons.values():
             daemon.throttled.settle()
 
