@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import zip_longest
 
 from tracer.model.locks import Lock
 from tracer.model.waits import Blocked, LockTotal, OwnerSum, ReleaseSum, WaitSum
@@ -57,7 +58,12 @@ def group_totals(totals: Iterable[LockTotal], waits: Iterable[WaitSum], group_by
 
 def _from_sum(wait: WaitSum) -> LockTotal:
     return LockTotal(
-        wait.lock, wait.waits, wait.wait_ns, wait.max_wait_ns, long_waits=wait.waits, long_wait_ns=wait.wait_ns
+        wait.lock,
+        wait.waits,
+        wait.wait_ns,
+        wait.max_wait_ns,
+        long_waits=wait.waits,
+        long_wait_ns=wait.wait_ns,
     )
 
 
@@ -96,7 +102,7 @@ def merge_totals(one: LockTotal, other: LockTotal) -> LockTotal:
 def merge_histograms(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
     if not one or not other:
         return one or other
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+    return tuple(a + b for a, b in zip_longest(one, other, fillvalue=0))
 
 
 def merge_owners(owners: Iterable[OwnerSum]) -> tuple[OwnerSum, ...]:

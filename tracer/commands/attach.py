@@ -6,7 +6,8 @@ import typer
 
 from tracer.commands import options
 from tracer.commands.pids import parse_pids
-from tracer.commands.tracing import Telling, show, trace
+from tracer.commands.showing import show
+from tracer.commands.tracing import Telling, trace
 from tracer.config import ProbeMode, TraceConfig
 from tracer.durations import parse_duration
 from tracer.options import DEFAULT_TOP, GroupBy

@@ -88,3 +88,11 @@ def filters(
 ) -> Filters:
     """Raises UsageError for a kind that does not exist."""
     return Filters(parse_kinds(kinds), lock, group_by, top)
+
+
+RecordingFile = Annotated[str, typer.Argument(metavar="RECORDING", help="A file that lockwatch recorded.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="From here on: seconds from the start (12.5), 1m, or a clock time."),
+]
+Until = Annotated[str | None, typer.Option("--until", help="Up to here: as --since.")]

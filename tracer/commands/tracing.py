@@ -7,8 +7,8 @@ from tracer.config import TraceConfig
 from tracer.model.kinds import Kind
 from tracer.model.report import Report
 from tracer.options import Filters
-from tracer.output import summary
 from tracer.outputs import Outputs
+from tracer.recording.files import prepare
 from tracer.recording.writer import Recorder
 from tracer.session import Session
 from tracer.telling import LiveTeller, RecordingTeller
@@ -26,17 +26,10 @@ class Telling:
 ALL = Filters(frozenset(Kind))
 
 
-def show(report: Report, filters: Filters, outputs: Outputs) -> None:
-    """The summary for people, and every file that was asked for."""
-    try:
-        summary.write(report, outputs.people, filters.top, filters.accepts_lock)
-        outputs.write(report)
-    finally:
-        outputs.close()
-
-
 def trace(config: TraceConfig, telling: Telling, outputs: Outputs) -> Report:
     """Attaches, listens, reports; detaches whatever happens. Raises LockwatchError."""
+    if telling.recording is not None:
+        prepare(telling.recording)
     with Session(config) as session:
         info = session.attach()
         names = ", ".join(f"{target.comm} ({target.pid})" for target in info.targets)

@@ -60,7 +60,8 @@ def _queue_lock_total(pending: Pending, ids: Interner, total: LockTotal, positio
     )
     pending.insert("lock_total", (position, lock, *row))
     for log2_ns, waits in enumerate(total.histogram):
-        if waits:
+        # The last slot is kept also when it is empty: it tells how many there are.
+        if waits or log2_ns == len(total.histogram) - 1:
             pending.insert("lock_histogram", (lock, log2_ns, waits))
     for owner in total.owners:
         counts = owner.waits, owner.wait_ns, owner.confirmed

@@ -89,11 +89,11 @@ class Recording:
         return replace(health, notes=(*health.notes, *notes, *parts))
 
     def lock_totals(self, window: Window = WHOLE) -> tuple[LockTotal, ...]:
-        """By total wait. From events alone they know nothing of short waits, acquisitions and EAGAIN."""
+        """Of ended waits. From events alone they know nothing of short waits, acquisitions and EAGAIN."""
         with self._damage():
             if self._stored(window):
                 return totals.stored_totals(self._database, self.objects)
-            return totals.event_totals(self._database, self.objects, window, self.blocked(window))
+            return totals.event_totals(self._database, self.objects, window)
 
     def wait_sums(self, window: Window = WHOLE) -> tuple[WaitSum, ...]:
         with self._damage():

@@ -2,25 +2,23 @@
 
 import sqlite3
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from tracer.model.kinds import Outcome
-from tracer.model.waits import Blocked, LockTotal, OwnerSum
+from tracer.model.waits import LockTotal, OwnerSum
 from tracer.recording.objects import Objects
 from tracer.recording.window import Window
 
 ENDED = "start_ns + wait_ns"
 BUCKETS = 64
-# In the order of the columns of lock_total, which follow the lock.
 TOTAL_NUMBERS = (
     *("waits", "wait_ns", "max_wait_ns", "sleeps", "timeouts", "interrupted", "long_waits", "long_wait_ns"),
-    *("unfinished", "unfinished_ns", "eagain", "acquisitions"),
+    *("eagain", "acquisitions"),
 )
 
 
 def stored_totals(database: sqlite3.Connection, objects: Objects) -> tuple[LockTotal, ...]:
-    """Every ended wait of any length, as the trace's end left it."""
+    """Every ended wait of any length, as the trace's end left it; those that had not ended are apart."""
     histograms: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for lock, log2_ns, waits in database.execute("SELECT lock, log2_ns, waits FROM lock_histogram"):
         histograms[lock][log2_ns] = waits
@@ -49,10 +47,8 @@ def _named(numbers: list[int]) -> dict[str, Any]:
     return dict(zip(TOTAL_NUMBERS, numbers, strict=True))
 
 
-def event_totals(
-    database: sqlite3.Connection, objects: Objects, window: Window, blocked: tuple[Blocked, ...]
-) -> tuple[LockTotal, ...]:
-    """The recorded waits of a window, longest waited for first; `blocked` are those that had not ended."""
+def event_totals(database: sqlite3.Connection, objects: Objects, window: Window) -> tuple[LockTotal, ...]:
+    """The recorded waits of a window, longest waited for first."""
     where, values = window.condition(ENDED)
     numbers = {outcome: number for number, outcome in objects.outcomes.items()}
     ends = numbers[Outcome.TIMEOUT], numbers[Outcome.INTERRUPTED]
@@ -63,8 +59,8 @@ def event_totals(
     ).fetchall()
     histograms = _event_histograms(database, window)
     owners = _event_owners(database, objects, window)
-    totals = {
-        objects.locks[lock]: LockTotal(
+    return tuple(
+        LockTotal(
             objects.locks[lock],
             waits,
             wait_ns,
@@ -78,12 +74,7 @@ def event_totals(
             owners=tuple(owners[lock]),
         )
         for lock, waits, wait_ns, max_wait_ns, sleeps, timeouts, interrupted in sums
-    }
-    for waiting in blocked:
-        total = totals.get(waiting.lock, LockTotal(waiting.lock))
-        unfinished_ns = total.unfinished_ns + waiting.waited_ns
-        totals[waiting.lock] = replace(total, unfinished=total.unfinished + 1, unfinished_ns=unfinished_ns)
-    return tuple(totals.values())
+    )
 
 
 def _event_histograms(database: sqlite3.Connection, window: Window) -> defaultdict[int, dict[int, int]]:

@@ -1,0 +1,15 @@
+"""A report's way out: the summary for people, and every file that was asked for."""
+
+from tracer.model.report import Report
+from tracer.options import Filters
+from tracer.output import summary
+from tracer.outputs import Outputs
+
+
+def show(report: Report, filters: Filters, outputs: Outputs) -> None:
+    """Raises FileError where a file cannot be written."""
+    try:
+        summary.write(report, outputs.people, filters.top, filters.accepts_lock)
+        outputs.write(report)
+    finally:
+        outputs.close()
