@@ -117,18 +117,23 @@ def _costliest(first: LockTotal, totals: list[LockTotal]) -> str:
 def _for_whom(report: Report, first: LockTotal) -> str:
     """The API that waits for it most; where no call is known, the thread."""
     if report.requests:
-        api, waited_ns, _ = largest(
-            (total.api, lock.wait_ns)
-            for total in report.requests
-            for lock in total.locks
-            if lock.identity == first.lock.identity
-        )
+        api, waited_ns, _ = _waiting_call(report, first)
         return _api_waits(report, api, waited_ns) if waited_ns else ""
     waits = [wait for wait in report.waits if same(wait.lock, first.lock)]
     thread, waited_ns, whole_ns = largest((thread_label(wait.thread), wait.wait_ns) for wait in waits)
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
     return f"{thread} waits for it most, {duration(waited_ns)} ({share(waited_ns, whole_ns)})."
+
+
+def _waiting_call(report: Report, first: LockTotal) -> tuple[str, int, int]:
+    """The API that waits for it most, its time and that of all."""
+    return largest(
+        (total.api, lock.wait_ns)
+        for total in report.requests or ()
+        for lock in total.locks
+        if lock.identity == first.lock.identity
+    )
 
 
 def _api_waits(report: Report, api: str, waited_ns: int) -> str:
@@ -166,13 +171,13 @@ def _held_by(report: Report, first: LockTotal) -> str:
 
 
 def _holding_call(report: Report, first: LockTotal) -> str:
-    held = [
+    waiting, _, _ = _waiting_call(report, first)
+    api, waited_ns, whole_ns = largest(
         (holder.api, holder.wait_ns)
         for total in report.requests or ()
         for holder in total.held_up_by
-        if holder.lock == first.lock.name
-    ]
-    api, waited_ns, whole_ns = largest(held)
+        if holder.lock == first.lock.name and total.api == waiting
+    )
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
     return f"{printable(api)} held it during {duration(waited_ns)} ({share(waited_ns, whole_ns)}) of that"

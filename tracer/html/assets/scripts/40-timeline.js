@@ -1,0 +1,289 @@
+// Waits of each thread over time, on a canvas: one row a thread. The chosen wait's lock owner is marked.
+const timeline = { rows: [], waitsOf: new Map(), from: 0, to: endOfTrace, chosen: NONE, drag: null };
+const ROW = 16;
+const GUTTER = 190;
+const AXIS = 22;
+// Threads that have a row: more make a canvas that browsers refuse.
+const MOST_ROWS = 400;
+const SHORTEST_VIEW = 1000;
+
+function setRows(chosen) {
+  const sums = sumBy(chosen.map((i) => waits.thread[i]), chosen.map((i) => waits.wait[i]), data.threads.name.length);
+  timeline.waitsOf = new Map();
+  for (const i of chosen) {
+    const thread = waits.thread[i];
+    if (!timeline.waitsOf.has(thread)) timeline.waitsOf.set(thread, []);
+    timeline.waitsOf.get(thread).push(i);
+  }
+  for (const list of timeline.waitsOf.values()) list.sort((a, b) => waits.start[a] - waits.start[b]);
+  timeline.rows = heaviestFirst(sums).filter((thread) => sums[thread] > 0).slice(0, MOST_ROWS);
+  if (!chosen.includes(timeline.chosen)) timeline.chosen = NONE;
+  timeline.from = filters.from;
+  timeline.to = Math.max(filters.to, filters.from + SHORTEST_VIEW);
+}
+
+// The owner has a row even if it never waited itself.
+function shownRows() {
+  const owner = timeline.chosen === NONE ? NONE : waits.owner[timeline.chosen];
+  return owner === NONE || timeline.rows.includes(owner) ? timeline.rows : [owner, ...timeline.rows];
+}
+
+function sizeCanvas(rows) {
+  const canvas = byId("timeline");
+  const width = canvas.parentElement.clientWidth;
+  const height = AXIS + Math.max(rows, 1) * ROW + 4;
+  const scale = window.devicePixelRatio || 1;
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  return { context, width, height };
+}
+
+const timelineWidth = () => byId("timeline").clientWidth - GUTTER - 8;
+const xOf = (time) => GUTTER + ((time - timeline.from) / (timeline.to - timeline.from)) * timelineWidth();
+const timeAt = (x) => timeline.from + ((x - GUTTER) / timelineWidth()) * (timeline.to - timeline.from);
+
+function drawTimeline() {
+  const rows = shownRows();
+  const { context, width, height } = sizeCanvas(rows.length);
+  const style = getComputedStyle(document.documentElement);
+  const ink = { text: style.getPropertyValue("--ink"), line: style.getPropertyValue("--line"), mark: style.getPropertyValue("--mark"), quiet: style.getPropertyValue("--quiet") };
+  context.font = "12px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  drawAxis(context, width, height, ink);
+  rows.forEach((thread, row) => drawThread(context, thread, AXIS + row * ROW, ink));
+  if (timeline.chosen !== NONE) drawChosen(context, rows, width, ink);
+  if (timeline.drag) drawDrag(context, height, ink);
+}
+
+function drawAxis(context, width, height, ink) {
+  const scale = d3.scaleLinear([timeline.from / 1e9, timeline.to / 1e9], [GUTTER, width - 8]);
+  const format = scale.tickFormat(8);
+  for (const tick of scale.ticks(8)) {
+    const x = scale(tick);
+    context.fillStyle = ink.line;
+    context.fillRect(x, AXIS - 4, 1, height - AXIS + 4);
+    context.fillStyle = ink.quiet;
+    context.fillText(`${format(tick)} s`, Math.min(x + 3, width - 50), AXIS / 2);
+  }
+}
+
+function drawThread(context, thread, y, ink) {
+  context.fillStyle = ink.text;
+  context.fillText(fitted(context, threadLabel(thread), GUTTER - 12), 4, y + ROW / 2);
+  const list = timeline.waitsOf.get(thread) ?? [];
+  let covered = -1;
+  for (let at = firstInView(list); at < list.length; at++) {
+    const i = list[at];
+    if (waits.start[i] > timeline.to) break;
+    const left = Math.max(xOf(waits.start[i]), GUTTER);
+    const right = Math.min(Math.max(xOf(waits.start[i] + waits.wait[i]), left + 1), GUTTER + timelineWidth());
+    if (right <= covered) continue;
+    const thin = data.kinds[waits.kind[i]].contention ? 2 : 5;
+    context.fillStyle = lockColour(waits.lock[i]);
+    context.fillRect(left, y + thin, right - left, ROW - 2 * thin);
+    if (waits.outcome[i] === UNFINISHED) {
+      context.fillStyle = ink.text;
+      context.fillRect(right - 2, y + 1, 2, ROW - 2);
+    }
+    covered = Math.floor(right);
+  }
+}
+
+// A thread's waits follow each other, so their ends are in order too.
+function firstInView(list) {
+  return d3.bisector((i) => waits.start[i] + waits.wait[i]).left(list, timeline.from);
+}
+
+function fitted(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  const tail = text.slice(text.lastIndexOf("/"));
+  let head = text.slice(0, text.lastIndexOf("/"));
+  while (head && context.measureText(`${head}…${tail}`).width > width) head = head.slice(0, -1);
+  return `${head}…${tail}`;
+}
+
+function drawChosen(context, rows, width, ink) {
+  const i = timeline.chosen;
+  const left = Math.max(xOf(waits.start[i]), GUTTER);
+  const right = Math.min(Math.max(xOf(waits.start[i] + waits.wait[i]), left + 2), width - 8);
+  const y = AXIS + rows.indexOf(waits.thread[i]) * ROW;
+  context.strokeStyle = ink.text;
+  context.lineWidth = 2;
+  context.strokeRect(left - 1, y, right - left + 2, ROW - 1);
+  if (waits.owner[i] === NONE) return;
+  const ownerY = AXIS + rows.indexOf(waits.owner[i]) * ROW;
+  context.fillStyle = context.strokeStyle = ink.mark;
+  context.fillRect(0, ownerY, 3, ROW);
+  context.strokeRect(left - 1, ownerY + 1, right - left + 2, ROW - 3);
+  context.globalAlpha = 0.2;
+  context.fillRect(0, ownerY, width, ROW);
+  context.globalAlpha = 1;
+  context.beginPath();
+  context.setLineDash([3, 3]);
+  context.moveTo(left, y + ROW / 2);
+  context.lineTo(left, ownerY + ROW / 2);
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function drawDrag(context, height, ink) {
+  const [left, right] = [timeline.drag.from, timeline.drag.to].sort((a, b) => a - b);
+  context.globalAlpha = 0.25;
+  context.fillStyle = ink.mark;
+  context.fillRect(left, 0, right - left, height);
+  context.globalAlpha = 1;
+}
+
+// The wait under a point of the canvas; three pixels beside it are near enough.
+function waitAt(x, y) {
+  const thread = shownRows()[Math.floor((y - AXIS) / ROW)];
+  const list = timeline.waitsOf.get(thread) ?? [];
+  const slack = (3 * (timeline.to - timeline.from)) / timelineWidth();
+  const at = d3.bisector((i) => waits.start[i] + waits.wait[i]).left(list, timeAt(x) - slack);
+  return at < list.length && waits.start[list[at]] <= timeAt(x) + slack && x >= GUTTER ? list[at] : NONE;
+}
+
+function waitWords(i) {
+  const owner = waits.owner[i] === NONE ? "" : `, held by ${threadLabel(waits.owner[i])}`;
+  const serving = waits.owner_request[i] === NONE ? "" : ` serving ${requestName(waits.owner_request[i])}`;
+  const request = waits.request[i] === NONE ? "" : ` for ${requestName(waits.request[i])}`;
+  const verb = waits.outcome[i] === UNFINISHED ? "was still waiting after" : "waited";
+  return (
+    `${threadLabel(waits.thread[i])}${request} ${verb} ${duration(waits.wait[i])} for ${kindName(waits.kind[i])} ` +
+    `${lockName(waits.lock[i])} at ${seconds(waits.start[i])}${owner}${serving}`
+  );
+}
+
+function chooseWait(i) {
+  timeline.chosen = i;
+  const box = byId("wait");
+  box.replaceChildren();
+  if (i !== NONE) {
+    const sleeps = waits.sleeps[i] > 1 ? ` (${counted(waits.sleeps[i], "sleep")})` : "";
+    box.append(element("p", `${waitWords(i)}${sleeps}.`));
+    const list = element("ol");
+    for (const frame of data.stacks.frames[waits.stack[i]]) {
+      const place = data.frames.place[frame];
+      list.append(element("li", place ? `${frameLabel(frame)}  ${printable(place)}` : frameLabel(frame)));
+    }
+    box.append(list);
+  }
+  drawTimeline();
+}
+
+function zoomTimeline(factor, middle) {
+  const length = Math.min(Math.max((timeline.to - timeline.from) * factor, SHORTEST_VIEW), endOfTrace);
+  const part = (middle - timeline.from) / (timeline.to - timeline.from);
+  timeline.from = Math.min(Math.max(middle - part * length, 0), endOfTrace - length);
+  timeline.to = timeline.from + length;
+  drawTimeline();
+}
+
+// Brings a wait that was chosen with the keyboard into view.
+function showWait(i) {
+  const length = timeline.to - timeline.from;
+  const end = waits.start[i] + waits.wait[i];
+  if (end < timeline.from || waits.start[i] > timeline.to) {
+    timeline.from = Math.min(Math.max(waits.start[i] - length / 2, 0), Math.max(endOfTrace - length, 0));
+    timeline.to = timeline.from + length;
+  }
+  chooseWait(i);
+}
+
+function stepWait(step) {
+  const thread = timeline.chosen === NONE ? timeline.rows[0] : waits.thread[timeline.chosen];
+  const list = timeline.waitsOf.get(thread);
+  if (!list) return;
+  const at = timeline.chosen === NONE ? 0 : list.indexOf(timeline.chosen) + step;
+  if (list[at] !== undefined) showWait(list[at]);
+}
+
+function stepThread(step) {
+  if (timeline.chosen === NONE) return stepWait(0);
+  const row = timeline.rows.indexOf(waits.thread[timeline.chosen]) + step;
+  const list = timeline.waitsOf.get(timeline.rows[row]);
+  if (!list) return undefined;
+  const at = d3.bisector((i) => waits.start[i]).left(list, waits.start[timeline.chosen]);
+  return showWait(list[Math.min(at, list.length - 1)]);
+}
+
+function timelineKey(event) {
+  const middle = timeline.chosen === NONE ? (timeline.from + timeline.to) / 2 : waits.start[timeline.chosen];
+  const action = {
+    ArrowRight: () => stepWait(1),
+    ArrowLeft: () => stepWait(-1),
+    ArrowDown: () => stepThread(1),
+    ArrowUp: () => stepThread(-1),
+    "+": () => zoomTimeline(0.5, middle),
+    "=": () => zoomTimeline(0.5, middle),
+    "-": () => zoomTimeline(2, middle),
+    Escape: () => {
+      chooseWait(NONE);
+      setFilter({ from: 0, to: endOfTrace });
+    },
+  }[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function pointerUp(event) {
+  const drag = timeline.drag;
+  timeline.drag = null;
+  if (!drag) return;
+  const [left, right] = [drag.from, drag.to].sort((a, b) => a - b);
+  if (right - left < 4) chooseWait(waitAt(event.offsetX, event.offsetY));
+  else setFilter({ from: Math.max(timeAt(left), 0), to: Math.min(timeAt(right), endOfTrace) });
+}
+
+function pointerMove(event) {
+  if (timeline.drag) {
+    timeline.drag.to = Math.max(event.offsetX, GUTTER);
+    drawTimeline();
+    return;
+  }
+  const i = waitAt(event.offsetX, event.offsetY);
+  const tip = byId("tip");
+  tip.hidden = i === NONE;
+  if (i === NONE) return;
+  tip.textContent = waitWords(i);
+  tip.style.left = `${Math.min(event.clientX + 12, window.innerWidth - 420)}px`;
+  tip.style.top = `${event.clientY + 14}px`;
+}
+
+function fillLegend() {
+  for (const [lock, colour] of lockColours) {
+    const entry = element("span");
+    const swatch = element("i");
+    swatch.style.background = colour;
+    entry.append(swatch, lockName(lock));
+    byId("legend").append(entry);
+  }
+}
+
+function startTimeline() {
+  const canvas = byId("timeline");
+  onSelection((chosen) => {
+    setRows(chosen);
+    chooseWait(timeline.chosen);
+  });
+  canvas.addEventListener("keydown", timelineKey);
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    const x = Math.max(event.offsetX, GUTTER);
+    timeline.drag = { from: x, to: x };
+  });
+  canvas.addEventListener("pointermove", pointerMove);
+  canvas.addEventListener("pointerup", pointerUp);
+  canvas.addEventListener("pointerleave", () => { byId("tip").hidden = true; });
+  canvas.addEventListener("wheel", (event) => {
+    if (event.shiftKey || event.offsetX < GUTTER) return;
+    event.preventDefault();
+    zoomTimeline(event.deltaY > 0 ? 1.25 : 0.8, timeAt(event.offsetX));
+  }, { passive: false });
+  fillLegend();
+}
