@@ -15,7 +15,9 @@ def parse_duration(text: str, option: str) -> int:
         return 0
     match = WRITTEN.fullmatch(text.strip())
     if not match:
-        raise UsageError(f"{option}: {text!r} is no duration", "write it with its unit: 500us, 1ms, 2s, 10m, or 0")
+        raise UsageError(
+            f"{option}: {text!r} is no duration", "write it with its unit: 500us, 1ms, 2s, 10m, or 0"
+        )
     nanoseconds = round(float(match[1]) * UNITS[match[2]])
     if nanoseconds >= LONGEST_NS:
         raise UsageError(f"{option}: {text!r} is too long", "at most 39 hours")

@@ -46,7 +46,8 @@ class Filters:
         if not any(letter in pattern for letter in "*?["):
             pattern = f"*{pattern}*"
         return any(
-            fnmatch.fnmatchcase(name.lower(), pattern) for name in (lock.name, lock.identity, lock.class_name or "")
+            fnmatch.fnmatchcase(name.lower(), pattern)
+            for name in (lock.name, lock.identity, lock.class_name or "")
         )
 
 

@@ -37,7 +37,9 @@ def run_delay_offset() -> int | None:
 
 def _member_offset(image: bytes, structure: str, field: str) -> int | None:
     """Finds the struct by its name's offset in the string section, without a walk over all types."""
-    magic, _version, _flags, header, _types_at, _types, strings_at, strings = struct.unpack_from("<HBBIIIII", image)
+    magic, _version, _flags, header, _types_at, _types, strings_at, strings = struct.unpack_from(
+        "<HBBIIIII", image
+    )
     if magic != MAGIC:
         return None
     text = header + strings_at

@@ -18,9 +18,7 @@ def require_privileges() -> None:
     needed = {"CAP_BPF": CAP_BPF, "CAP_PERFMON": CAP_PERFMON, "CAP_SYS_PTRACE": CAP_SYS_PTRACE}
     missing = [name for name, bit in needed.items() if not effective >> bit & 1]
     if missing:
-        raise NotPermittedError(
-            f"tracing needs root: {', '.join(missing)} missing", "run it with sudo"
-        )
+        raise NotPermittedError(f"tracing needs root: {', '.join(missing)} missing", "run it with sudo")
 
 
 def _effective_capabilities() -> int:
