@@ -94,6 +94,7 @@ class Listener:
 
     def _take_wait(self, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
         site = self._resolver.site(way_of(event), event.stack)
+        self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm))
         self.ledger.add_wait(event, site)
         self._requests.wait(event, site.base)
         told = self._told.pop((event.tid, event.started), 0)
@@ -112,6 +113,7 @@ class Listener:
                 watcher.wait(wait, corrects)
 
     def _take_release(self, event: raw.ReleaseEvent, watchers: Sequence[Watcher]) -> None:
+        self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm))
         self.ledger.add_release(event)
         if not any(watcher.wants_releases for watcher in watchers):
             return

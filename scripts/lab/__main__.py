@@ -85,9 +85,6 @@ def work(chosen: argparse.Namespace, daemon: Daemon) -> None:
         print(daemon.pid, daemon.uri, flush=True)
         sys.stdin.read()
         return
-    if chosen.hold:
-        print(f"libvirtd {daemon.pid} is ready: a line on standard input starts the load", flush=True)
-        sys.stdin.readline()
     load = Load(
         uri=daemon.uri,
         mode=chosen.mode,
@@ -97,6 +94,9 @@ def work(chosen: argparse.Namespace, daemon: Daemon) -> None:
         kill_clients=chosen.kill_clients,
     )
     warm_up(load)
+    if chosen.hold:
+        print(f"libvirtd {daemon.pid} is ready: a line on standard input starts the load", flush=True)
+        sys.stdin.readline()
     runs = []
     with lockwatch_beside(daemon.pid, chosen.attach):
         for clients in counts(chosen.clients):
