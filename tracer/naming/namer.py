@@ -9,6 +9,7 @@ from tracer.model.kinds import Kind
 from tracer.model.locks import Lock
 from tracer.model.stacks import Stack
 from tracer.naming import places, sites
+from tracer.naming.domains import DOMAIN_CLASS, LIST_CLASS, DomainNames
 from tracer.naming.objects import Instance, ObjectClass, Objects
 from tracer.naming.reading import Reader
 from tracer.process import Process
@@ -38,6 +39,7 @@ class _Target:
     mappings: places.Mappings
     stacks: places.Stacks
     objects: Objects
+    domains: DomainNames
     arenas: int = 0
 
 
@@ -73,7 +75,16 @@ class Namer:
         if target is None:
             return ()
         target.mappings.refresh()
-        return target.objects.refresh()
+        return (*target.objects.refresh(), *self._label_domains(target))
+
+    def _label_domains(self, target: _Target) -> tuple[ObjectClass, ...]:
+        """Lets the kernel side read the names of libvirt's domains, once it is known where they are."""
+        list_class = target.objects.of_name(LIST_CLASS)
+        domain_class = target.objects.of_name(DOMAIN_CLASS)
+        if not self._object_names or list_class is None or domain_class is None or domain_class.label_holder:
+            return ()
+        offsets = target.domains.find(list_class, domain_class, target.mappings.all)
+        return target.objects.label(DOMAIN_CLASS, *offsets) if offsets is not None else ()
 
     def object_at(self, pid: int, word: int) -> int:
         """The reference to the object around a lock that a thread waits for just now; 0: none known."""
@@ -105,6 +116,7 @@ class Namer:
             places.Mappings(process.pid),
             places.Stacks(process, memory, lambda: exported("_rtld_global")),
             Objects(memory, exported),
+            DomainNames(memory),
         )
 
     def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:

@@ -47,6 +47,11 @@ class Mappings:
             return
         self._starts = [mapping.start for mapping in self._mappings]
 
+    @property
+    def all(self) -> tuple[Mapping, ...]:
+        """By address, as last read."""
+        return self._mappings
+
     def find(self, address: int) -> Mapping | None:
         found = self._find(address)
         if found is None and time.monotonic_ns() - self._read_at > READ_AGAIN_NS:
