@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -150,6 +151,14 @@ class Lockwatch:
         return Outcome(status, self.stdout.text(), self.stderr.text())
 
 
+@contextmanager
+def attached(*arguments: str | int | Path) -> Iterator[Lockwatch]:
+    """A lockwatch that has attached to the pids that its arguments begin with."""
+    with Lockwatch("attach", "--pid", *arguments) as lockwatch:
+        lockwatch.wait_attached()
+        yield lockwatch
+
+
 @dataclass(frozen=True)
 class Trace:
     """A program's own account and the report on it."""
@@ -166,8 +175,7 @@ class Trace:
 def trace(program: Program, folder: Path, *options: str | int | Path) -> Trace:
     """Attach, let the program work, stop; the program lives on."""
     file = folder / "report.json"
-    with Lockwatch("attach", "--pid", program.pid, "--json", file, "--quiet", *options) as lockwatch:
-        lockwatch.wait_attached()
+    with attached(program.pid, "--json", file, "--quiet", *options) as lockwatch:
         program.go()
         own = program.result()
         outcome = lockwatch.stop()

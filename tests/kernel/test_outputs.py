@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import PATIENCE, Build, Lockwatch, Outcome, Program
+from harness import PATIENCE, Build, Outcome, Program, attached
 from truth import has_function
 
 FLAMEGRAPH = Path("/usr/share/perl5/Devel/NYTProf/flamegraph.pl")
@@ -30,12 +30,10 @@ def outcome(build: Build, folder: Path) -> Iterator[Outcome]:
         for name in ("json", "folded", "folded-holders")
         for word in (f"--{name}", folder / f"out.{name}")
     ]
-    with Program([build("demo.c"), "2"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, *files) as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            program.result()
-            yield lockwatch.stop()
+    with Program([build("demo.c"), "2"]) as program, attached(program.pid, *files) as lockwatch:
+        program.go()
+        program.result()
+        yield lockwatch.stop()
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +109,10 @@ def test_a_flame_graph_program_reads_it(report: dict[str, Any], folder: Path, na
 
 
 def test_json_on_stdout(build: Build) -> None:
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--json", "-") as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            program.result()
-            outcome = lockwatch.stop()
+    with Program([build("demo.c"), "1"]) as program, attached(program.pid, "--json", "-") as lockwatch:
+        program.go()
+        program.result()
+        outcome = lockwatch.stop()
     assert json.loads(outcome.stdout)["schema"] == "lockwatch.report/1"
     assert "ledger_lock" in outcome.stderr
 
@@ -124,12 +120,13 @@ def test_json_on_stdout(build: Build) -> None:
 def test_folded_threads_and_filters(build: Build, tmp_path: Path) -> None:
     options = ("--folded", tmp_path / "out", "--folded-threads", "--lock", "ledger*", "--kinds", "mutex")
     file = tmp_path / "report.json"
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--json", file, *options) as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            program.result()
-            outcome = lockwatch.stop()
+    with (
+        Program([build("demo.c"), "1"]) as program,
+        attached(program.pid, "--json", file, *options) as lockwatch,
+    ):
+        program.go()
+        program.result()
+        outcome = lockwatch.stop()
     assert outcome.status == 0, outcome.said
     stacks = [frames for frames, _ in folded_lines(tmp_path / "out")]
     assert stacks
@@ -145,17 +142,17 @@ def test_folded_threads_and_filters(build: Build, tmp_path: Path) -> None:
 
 
 def test_the_duration_is_over(build: Build) -> None:
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--duration", "300ms") as lockwatch:
-            assert lockwatch.wait().status == 0
+    with (
+        Program([build("demo.c"), "1"]) as program,
+        attached(program.pid, "--duration", "300ms") as lockwatch,
+    ):
+        assert lockwatch.wait().status == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal(build: Build, number: signal.Signals) -> None:
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid) as lockwatch:
-            lockwatch.wait_attached()
-            outcome = lockwatch.stop(number)
+    with Program([build("demo.c"), "1"]) as program, attached(program.pid) as lockwatch:
+        outcome = lockwatch.stop(number)
     assert outcome.status == 0, outcome.said
 
 
@@ -163,35 +160,36 @@ def test_a_signal(build: Build, number: signal.Signals) -> None:
 def test_the_target(build: Build, tmp_path: Path, kill: bool) -> None:
     """The symbols of a target that is gone are still there."""
     file = tmp_path / "report.json"
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--json", file) as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            program.result()
-            if kill:
-                program.process.kill()
-            else:
-                program.end()
-            outcome = lockwatch.wait()
+    with Program([build("demo.c"), "1"]) as program, attached(program.pid, "--json", file) as lockwatch:
+        program.go()
+        program.result()
+        if kill:
+            program.process.kill()
+        else:
+            program.end()
+        outcome = lockwatch.wait()
     assert outcome.status == 0, outcome.said
     sites = json.loads(file.read_text())["call_sites"]
     assert any(has_function(site, "transfer") for site in sites)
 
 
 def test_an_exec_of_the_target(tmp_path: Path) -> None:
-    with Program(["bash", "-c", "echo ready $$; read line; exec sleep 300"]) as program:
-        with Lockwatch("attach", "--pid", program.pid) as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            outcome = lockwatch.wait()
+    with (
+        Program(["bash", "-c", "echo ready $$; read line; exec sleep 300"]) as program,
+        attached(program.pid) as lockwatch,
+    ):
+        program.go()
+        outcome = lockwatch.wait()
     assert outcome.status == 0, outcome.said
     assert "exec" in outcome.stdout + outcome.stderr
 
 
 def test_no_waits_is_said_in_words(build: Build) -> None:
-    with Program([build("demo.c"), "1"]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--duration", "300ms") as lockwatch:
-            outcome = lockwatch.wait()
+    with (
+        Program([build("demo.c"), "1"]) as program,
+        attached(program.pid, "--duration", "300ms") as lockwatch,
+    ):
+        outcome = lockwatch.wait()
     assert re.search(r"no .*wait", outcome.stdout, re.IGNORECASE), outcome.said
     assert "futex" in outcome.stdout
 
@@ -202,9 +200,8 @@ def test_no_waits_is_said_in_words(build: Build) -> None:
 def test_two_processes_at_once(build: Build, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     with Program([build("demo.c"), "1"]) as first, Program([build("demo.c"), "1"]) as second:
-        pids = ["--pid", str(first.pid), str(second.pid)]
-        with Lockwatch("attach", *pids, "--json", file, "--quiet") as lockwatch:
-            lockwatch.wait_attached()
+        pids = [first.pid, second.pid]
+        with attached(*pids, "--json", file, "--quiet") as lockwatch:
             for program in (first, second):
                 program.go()
             for program in (first, second):
@@ -231,13 +228,14 @@ def test_a_forked_child_is_not_traced(tmp_path: Path) -> None:
         "sys.stdin.read()\n"
     )
     file = tmp_path / "report.json"
-    with Program(["/usr/bin/python3", "-c", script]) as program:
-        with Lockwatch("attach", "--pid", program.pid, "--json", file, "--threshold", "0") as lockwatch:
-            lockwatch.wait_attached()
-            program.go()
-            program.result()
-            time.sleep(0.1)
-            assert lockwatch.stop().status == 0
+    with (
+        Program(["/usr/bin/python3", "-c", script]) as program,
+        attached(program.pid, "--json", file, "--threshold", "0") as lockwatch,
+    ):
+        program.go()
+        program.result()
+        time.sleep(0.1)
+        assert lockwatch.stop().status == 0
     report = json.loads(file.read_text())
     assert report["locks"] == []
     assert report["waiting"] == []

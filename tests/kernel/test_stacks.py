@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import PATIENCE, Build, Lockwatch, Program, Trace, trace
+from harness import PATIENCE, Build, Program, Trace, attached, trace
 from truth import has_function
 
 SHAPES = {
@@ -123,9 +123,8 @@ def test_equal_to_gdbs(build: Build, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     with (
         stacks_program(build, 4, 4_000_000) as program,
-        Lockwatch("attach", "--pid", program.pid, "--json", file, "--quiet", *OPTIONS) as lockwatch,
+        attached(program.pid, "--json", file, "--quiet", *OPTIONS) as lockwatch,
     ):
-        lockwatch.wait_attached()
         program.go()
         assert lockwatch.process.poll() is None
         wait_until_blocked(program.pid)

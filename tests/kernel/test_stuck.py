@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Build, Lockwatch, Outcome, Program
+from harness import Build, Outcome, Program, attached
 from truth import has_function
 
 
@@ -19,8 +19,7 @@ def watch(
     if before:
         program.go()
         own = program.result()
-    with Lockwatch("attach", "--pid", program.pid, "--json", file, *options) as lockwatch:
-        lockwatch.wait_attached()
+    with attached(program.pid, "--json", file, *options) as lockwatch:
         if not before:
             program.go()
             own = program.result()
