@@ -4,10 +4,7 @@ import re
 
 from tracer.model.stacks import Stack
 
-JOB_FUNCTIONS = re.compile(
-    r"(?:vir|qemu|libxl|lxc|virLXC|vz|bhyve|ch|virCH|test|vmware|hyperv)Domain(?:Obj)?Begin"
-    r"(?:Job|AgentJob|AsyncJob|NestedJob|JobNowait|JobWithAgent|JobInternal|ObjJob)"
-)
+JOB_FUNCTIONS = re.compile(r"(?:vir|qemu|libxl|virLXC|virCH|vz|bhyve)DomainObjBegin\w*Job")
 """Functions that wait until a domain's current job is done."""
 
 JOB_DEPTH = 8

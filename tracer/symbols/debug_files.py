@@ -1,6 +1,7 @@
 """Where a file's separate debug file lies: by build id, and by debug link."""
 
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,8 @@ def _open_checked(path: str, build_id: str | None, link: DebugLink | None) -> El
     except OSError:
         return None
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
         elf = Elf(fd)
         if build_id is not None and elf.build_id is not None:
             return elf if elf.build_id == build_id else None

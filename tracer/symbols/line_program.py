@@ -72,7 +72,17 @@ class LineMachine:
                     self._extended()
         except IndexError:
             pass
+        if self._rows and self._rows[-1][1]:
+            self._address = self._rows[-1][0] + 1
+            self._end_sequence()
         return Rows(self._rows)
+
+    def _end_sequence(self) -> None:
+        """Rows at the end's own address cover nothing."""
+        while self._rows and self._rows[-1][1] and self._rows[-1][0] >= self._address:
+            self._rows.pop()
+        self._emit(False)
+        self._reset()
 
     def _emit(self, inside: bool) -> None:
         self._rows.append((self._address, inside, self._file, self._line))
@@ -101,8 +111,7 @@ class LineMachine:
         after = self._at + size
         opcode = self._program[self._at]
         if opcode == END_SEQUENCE:
-            self._emit(False)
-            self._reset()
+            self._end_sequence()
         elif opcode == SET_ADDRESS:
             self._address = int.from_bytes(self._program[self._at + 1 : after], "little")
         self._at = after

@@ -31,13 +31,18 @@ class PerfMap:
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
         except OSError:
             return
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode) or status.st_size == self._read_size:
-                return
+        try:
+            self._read(fd)
+        finally:
+            os.close(fd)
+
+    def _read(self, fd: int) -> None:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_size != self._read_size:
             self._read_size = status.st_size
-            self._symbols = _parse(file.read(LARGEST_FILE))
-        self._starts = sorted(self._symbols)
+            with os.fdopen(fd, "rb", closefd=False) as file:
+                self._symbols = _parse(file.read(LARGEST_FILE))
+            self._starts = sorted(self._symbols)
 
 
 def _parse(data: bytes) -> dict[int, tuple[int, bytes]]:

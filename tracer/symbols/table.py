@@ -55,7 +55,8 @@ class Symbol:
 
 class SymbolTable:
     """Look-up by address. Where symbols share one, a sized beats an unsized, a function a label, a global a
-    local one, and of several names the one with fewer leading underscores is taken."""
+    local one, and of several names the one with fewer leading underscores is taken, and no inner alias of
+    glibc's (__GI_)."""
 
     def __init__(self, sources: Iterable[SymbolSource], types: frozenset[int], sections: "Sections") -> None:
         self._sources = tuple(sources)
@@ -118,6 +119,7 @@ def _best_by_address(
                 info >> 4 in (GLOBAL, WEAK),
                 strings[name : name + 1] != b"_",
                 strings[name : name + 2] != b"__",
+                strings[name : name + 5] != b"__GI_",
                 info >> 4 == GLOBAL,
             )
             known = best.get(value)
