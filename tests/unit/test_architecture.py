@@ -20,7 +20,7 @@ def imports(module: Path) -> Iterator[str]:
             assert node.level == 0, f"{module}: a relative import"
             yield str(node.module)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
-            yield from (word.value for word in node.args if isinstance(word, ast.Constant))
+            yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
 
 
 def within(module: Path, *folders: str) -> bool:

@@ -4,6 +4,9 @@
 #include "truth.h"
 #include <semaphore.h>
 
+/* Keeps the call before it from becoming a jump, which no stack would show. */
+#define RETURN_HERE asm volatile("")
+
 static pthread_mutex_t ledger_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rates_lock = PTHREAD_RWLOCK_INITIALIZER;
 static sem_t connections;
@@ -15,6 +18,7 @@ NOINLINE static void transfer(void)
     TIMED(transferring, pthread_mutex_lock(&ledger_lock));
     sleep_us(1000);
     pthread_mutex_unlock(&ledger_lock);
+    RETURN_HERE;
 }
 
 NOINLINE static void audit(void)
@@ -22,6 +26,7 @@ NOINLINE static void audit(void)
     TIMED(auditing, pthread_mutex_lock(&ledger_lock));
     sleep_us(9000);
     pthread_mutex_unlock(&ledger_lock);
+    RETURN_HERE;
 }
 
 NOINLINE static void read_rates(void)
@@ -29,6 +34,7 @@ NOINLINE static void read_rates(void)
     TIMED(reading_rates, pthread_rwlock_rdlock(&rates_lock));
     sleep_us(300);
     pthread_rwlock_unlock(&rates_lock);
+    RETURN_HERE;
 }
 
 NOINLINE static void update_rates(void)
@@ -36,6 +42,7 @@ NOINLINE static void update_rates(void)
     TIMED(updating_rates, pthread_rwlock_wrlock(&rates_lock));
     sleep_us(4000);
     pthread_rwlock_unlock(&rates_lock);
+    RETURN_HERE;
 }
 
 NOINLINE static void query_database(void)
@@ -43,6 +50,7 @@ NOINLINE static void query_database(void)
     TIMED(connecting, sem_wait(&connections));
     sleep_us(3000);
     sem_post(&connections);
+    RETURN_HERE;
 }
 
 static void *teller(void *argument)
