@@ -30,9 +30,10 @@ class Lines:
         self._thread.start()
 
     def _read(self, pipe: IO[str]) -> None:
-        for line in pipe:
-            self.seen.append(line)
-            self._queue.put(line)
+        with pipe:
+            for line in pipe:
+                self.seen.append(line)
+                self._queue.put(line)
         self._queue.put(None)
 
     def next(self, timeout: float = PATIENCE) -> str | None:

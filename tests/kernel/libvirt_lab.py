@@ -85,11 +85,13 @@ class Traced:
 def trace_lab(folder: Path, *options: str | int, attach: tuple[str, ...] = ()) -> Traced:
     """Attaches to the daemon, lets its clients work to their end."""
     file = folder / "report.json"
-    with Lab(folder, *options) as lab:
-        with Lockwatch("attach", "--pid", lab.pid, "--json", file, "--quiet", *attach) as lockwatch:
-            lockwatch.wait_attached()
-            lab.go()
-            clients = lab.result()
-            outcome = lockwatch.wait()
+    with (
+        Lab(folder, *options) as lab,
+        Lockwatch("attach", "--pid", lab.pid, "--json", file, "--quiet", *attach) as lockwatch,
+    ):
+        lockwatch.wait_attached()
+        lab.go()
+        clients = lab.result()
+        outcome = lockwatch.wait()
     assert outcome.status == 0, outcome.said
     return Traced(clients, json.loads(file.read_text()), outcome)
