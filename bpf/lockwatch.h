@@ -257,6 +257,13 @@ struct window_key {
 };
 _Static_assert(sizeof(struct window_key) == 16, "window_key");
 
+struct window_count {
+    u64 hits;
+    u64 first;
+    u64 last;
+};
+_Static_assert(sizeof(struct window_count) == 24, "window_count");
+
 #define PROBE_BATCH 32 /* hits of one CPU between two looks at the hits of all */
 
 /* Of one CPU, in a cache line of its own. */

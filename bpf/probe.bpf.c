@@ -5,7 +5,7 @@
  */
 
 BPF_F_TABLE("percpu_hash", struct acquisition_key, u64, acquisitions, ACQUISITIONS_CAPACITY, BPF_F_NO_PREALLOC);
-BPF_F_TABLE("hash", struct window_key, u64, window_acquisitions, WINDOW_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct window_key, struct window_count, window_acquisitions, WINDOW_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_F_TABLE("array", u32, struct probe_cpu, probe_cpus, CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct probe_control, probe_control, 1, BPF_F_MMAPABLE);
 BPF_RINGBUF_OUTPUT(probe_alarms, 1);
@@ -36,15 +36,14 @@ INLINE void count_hit(struct probe_cpu *cpu, struct probe_control *control) {
 
 INLINE void count_in_window(struct probe_cpu *cpu, u64 mutex, struct ids ids) {
     struct window_key key = {mutex, ids.pid, ids.tid};
-    u64 none = 0, *taken = window_acquisitions.lookup(&key);
-    if (!taken) {
-        window_acquisitions.insert(&key, &none);
-        taken = window_acquisitions.lookup(&key);
-    }
-    if (taken)
-        __sync_fetch_and_add(taken, 1);
-    else
+    u64 now = bpf_ktime_get_ns();
+    struct window_count first = {1, now, now}, *taken = window_acquisitions.lookup(&key);
+    if (taken) { /* nobody else writes a thread's own count */
+        taken->hits += 1;
+        taken->last = now;
+    } else if (window_acquisitions.insert(&key, &first)) {
         __sync_fetch_and_add(&cpu->window_lost, 1);
+    }
 }
 
 INLINE void count_acquisition(struct probe_cpu *cpu, u64 mutex, struct ids ids) {

@@ -8,7 +8,10 @@ once. So one call into C takes the probed path as often as wanted, with nothing 
 import ctypes
 import os
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.windows import WindowEvent
 
 MUTEX_SIZE = 128  # bytes: more than any libc's pthread_mutex_t
@@ -17,7 +20,7 @@ ERROR_CHECKING = 2
 CALLS = 64  # a round
 ROUNDS = 40
 LONGEST_NS = 4_000_000
-# Where it cannot be measured: a slow virtual machine's.
+# ns on a slow virtual machine.
 ASSUMED_EMULATED_NS, ASSUMED_STEPPED_NS = 700.0, 25_000.0
 
 
@@ -37,18 +40,13 @@ class LockLoop:
         if any(results):
             raise OSError("no error-checking mutex")
 
-    @property
-    def mutex(self) -> int:
-        """Its address."""
-        return ctypes.addressof(self._mutex)
-
     def call_ns(self) -> float:
-        """ns of one call, the median of some rounds."""
+        """CPU ns of one call, the median of some rounds."""
         rounds: list[float] = []
-        begin = time.perf_counter_ns()
-        while len(rounds) < ROUNDS and time.perf_counter_ns() < begin + LONGEST_NS:
+        begin = time.thread_time_ns()
+        while len(rounds) < ROUNDS and time.thread_time_ns() < begin + LONGEST_NS:
             calls = ctypes.c_size_t(CALLS)
-            before = time.perf_counter_ns()
+            before = time.thread_time_ns()
             self._libc.lfind(
                 self._mutex,
                 self._mutex,
@@ -56,20 +54,38 @@ class LockLoop:
                 ctypes.c_size_t(0),
                 self._libc.pthread_mutex_lock,
             )
-            rounds.append((time.perf_counter_ns() - before) / CALLS)
+            rounds.append((time.thread_time_ns() - before) / CALLS)
         return sorted(rounds)[len(rounds) // 2]
 
 
-def hit_cost_ns(loop: LockLoop, event: WindowEvent) -> float:
-    """ns that a hit of this event, which sits in our own libc, costs a thread. Raises LockwatchError."""
+@dataclass(frozen=True, slots=True)
+class HitCost:
+    """ns that a hit costs a thread, outside of counted windows and in one."""
+
+    plain_ns: float
+    window_ns: float
+
+
+def measure(loop: LockLoop, event: WindowEvent, maps: ProbeMaps) -> HitCost:
+    """The cost of this event, which sits in our own libc. Raises LockwatchError."""
     without = loop.call_ns()
     window = event.open(os.getpid())
     try:
-        probed = loop.call_ns()
+        plain = loop.call_ns()
+        maps.count_window(True)
+        counted = loop.call_ns()
     finally:
         os.close(window)
-    return max(probed - without, 1.0)
+        maps.count_window(False)
+        maps.take_window()
+    return HitCost(max(plain - without, 1.0), max(counted - without, 1.0))
 
 
-def assumed_cost_ns(emulated: bool) -> float:
-    return ASSUMED_EMULATED_NS if emulated else ASSUMED_STEPPED_NS
+def assumed(emulated: bool) -> HitCost:
+    """Where it cannot be measured."""
+    cost = ASSUMED_EMULATED_NS if emulated else ASSUMED_STEPPED_NS
+    return HitCost(cost, cost)
+
+
+def dearest(costs: Sequence[HitCost]) -> HitCost:
+    return HitCost(max(cost.plain_ns for cost in costs), max(cost.window_ns for cost in costs))

@@ -1,18 +1,21 @@
 """The pthread_mutex_lock probe of a trace: how often each mutex is taken, within a budget."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 from tracer.config import ProbeMode
 from tracer.errors import LockwatchError
+from tracer.kernel.calibration import HitCost
 from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.programs import Module
 from tracer.kernel.sampling import Sampler
 from tracer.kernel.switch import ProbeSwitch
 from tracer.kernel.windows import remove_stale
 from tracer.model.report import ProbeState
-from tracer.probe.budget import FIRST_CREDIT_NS, Budget
-from tracer.probe.estimate import Acquisitions, Lock, combine
+from tracer.probe.budget import FIRST_CREDIT_NS, IDLE, Budget
+from tracer.probe.clocks import process_cpu_ns
+from tracer.probe.estimate import Acquisitions, Estimator, Lock, combine
 
 PROGRAM = "mutex_taken"
 SWITCHED_OFF = ProbeState("off", 0, 0, 0, "not asked for")
@@ -37,20 +40,34 @@ class MutexProbe:
     def start(self) -> None:
         """On when this returns, or off with a reason."""
         remove_stale()
+        begin, cpu = time.monotonic_ns(), self._cpu_ns()
         try:
-            self._switch = ProbeSwitch(self._program, self._pids)
-            self._cost_ns = self._switch.cost_ns()
-            self._own_hits = self._maps.count().hits
-            self._switch.on()
+            switch = ProbeSwitch(self._program, self._pids)
         except LockwatchError as error:
             self._failure = error.message
             return
+        try:
+            cost = switch.measure_cost(self._maps)
+            self._cost_ns = cost.plain_ns
+            self._own_hits = self._maps.count().hits
+            switch.on()
+        except LockwatchError as error:
+            self._failure = error.message
+            switch.close()
+            return
+        self._switch = switch
         if self._mode is ProbeMode.AUTO:
-            budget = Budget(self._share, self._cost_ns)
-            budget.balance_ns = budget.earned(FIRST_CREDIT_NS)
-            self._sampler = Sampler(self._maps, self._switch, self._pids, budget)
-            self._thread = threading.Thread(target=self._sample, name="mutex probe", daemon=True)
-            self._thread.start()
+            self._begin_sampling(switch, cost, (self._cpu_ns() - cpu) / (time.monotonic_ns() - begin))
+
+    def _begin_sampling(self, switch: ProbeSwitch, cost: HitCost, busy_cpus: float) -> None:
+        budget = Budget(self._share, cost.plain_ns, cpu_per_ns=max(busy_cpus, IDLE))
+        budget.balance_ns = budget.earned(FIRST_CREDIT_NS)
+        self._sampler = Sampler(self._maps, switch, self._pids, budget, Estimator(cost.window_ns))
+        self._thread = threading.Thread(target=self._sample, name="mutex probe", daemon=True)
+        self._thread.start()
+
+    def _cpu_ns(self) -> int:
+        return sum(process_cpu_ns(pid) for pid in self._pids)
 
     def _sample(self) -> None:
         assert self._sampler is not None

@@ -8,6 +8,7 @@ from tracer import abi
 from tracer.kernel import syscalls
 from tracer.kernel.programs import Module
 from tracer.kernel.rings import RingReader
+from tracer.probe.estimate import Taken
 
 ACQUISITIONS_CAPACITY = 1 << 17
 WINDOW_CAPACITY = 1 << 14
@@ -16,6 +17,7 @@ CPU = abi.layout("probe_cpu")
 CONTROL = abi.layout("probe_control")
 ACQUISITION_KEY = abi.layout("acquisition_key").packing
 WINDOW_KEY = abi.layout("window_key").packing
+WINDOW_COUNT = abi.layout("window_count").packing
 BATCHED, ALARM, WINDOW = (8 * place for place in (0, 8, 9))  # bytes into struct probe_control
 _u64 = struct.Struct("<Q")
 
@@ -70,14 +72,14 @@ class ProbeMaps:
         """From now on hits are, or are not, counted by thread as well."""
         _u64.pack_into(self._control, WINDOW, int(on))
 
-    def take_window(self) -> dict[tuple[int, int, int], int]:
-        """(pid, tid, mutex) -> hits of the counted window, which is emptied."""
+    def take_window(self) -> list[Taken]:
+        """What the counted window holds. Empties it."""
         command = syscalls.MAP_LOOKUP_AND_DELETE_BATCH
-        taken = {}
-        for key, value in syscalls.items(self._window, WINDOW_KEY.size, 8, command=command):
+        found = []
+        for key, value in syscalls.items(self._window, WINDOW_KEY.size, WINDOW_COUNT.size, command=command):
             mutex, pid, tid = WINDOW_KEY.unpack(key)
-            taken[pid, tid, mutex] = _u64.unpack(value)[0]
-        return taken
+            found.append(Taken(pid, tid, mutex, *WINDOW_COUNT.unpack(value)))
+        return found
 
     def acquisitions(self) -> dict[tuple[int, int], int]:
         """(pid, mutex) -> all hits so far."""
@@ -87,9 +89,6 @@ class ProbeMaps:
             mutex, pid, _ = ACQUISITION_KEY.unpack(key)
             seen[pid, mutex] = sum(values.unpack(value))
         return seen
-
-    def forget_mutex(self, pid: int, mutex: int) -> None:
-        syscalls.delete(self._acquisitions, ACQUISITION_KEY.pack(mutex, pid, 0))
 
     def close(self) -> None:
         self._cpu_memory.close()

@@ -12,7 +12,7 @@ from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.switch import ProbeSwitch
 from tracer.probe import budget as policy
 from tracer.probe.budget import Budget
-from tracer.probe.clocks import ThreadClocks, process_cpu_ns, read_threads, watched_threads
+from tracer.probe.clocks import process_cpu_ns
 from tracer.probe.estimate import Estimate, Estimator, Lock, Window
 
 TICK_S = 0.1
@@ -20,29 +20,30 @@ TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A window that was counted, the clocks at its start, and whether the probe may stay on."""
+    """A window that was counted, when it began, and whether the probe may stay on after it."""
 
     window: Window
-    began: ThreadClocks
+    began_ns: int
     affordable: bool
 
 
 class Sampler:
     """Runs in a thread of its own, from a probe that is on to `stop`."""
 
-    def __init__(self, maps: ProbeMaps, switch: ProbeSwitch, pids: Sequence[int], budget: Budget) -> None:
+    def __init__(
+        self, maps: ProbeMaps, switch: ProbeSwitch, pids: Sequence[int], budget: Budget, estimator: Estimator
+    ) -> None:
         self._maps = maps
         self._switch = switch
         self._pids = tuple(pids)
         self._budget = budget
-        self._estimator = Estimator(budget.cost_ns)
+        self._estimator = estimator
         self._guard = ThreadLock()
         self._stop = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stopping = False
         self._waiter = select.epoll()
         self._waiter.register(self._stop, select.EPOLLIN)
         self._waiter.register(maps.alarm_fd, select.EPOLLIN)
-        self._threads = watched_threads(self._pids)
         self._accounted = self._accounts()
         self.windows = 0
         self.gaps = 0
@@ -86,37 +87,33 @@ class Sampler:
     def _count(self, length_ns: int, stay: bool = True) -> Counted:
         """Counts a window of a probe that is on, and takes it off at once where it costs too much."""
         hits_before = self._maps.count().hits
-        began = read_threads(self._threads)
-        self._maps.count_window(True)
-        start = time.monotonic_ns()
         self._maps.set_alarm(4 * self._budget.affordable_hits)
+        self._maps.count_window(True)
+        began = time.monotonic_ns()
         self._waiter.poll(length_ns / 1e9)
         self._maps.count_window(False)
-        on_ns = time.monotonic_ns() - start
-        ended = read_threads(self._threads)
-        cpu = _cpu_between(began, ended, on_ns)
+        on_ns = time.monotonic_ns() - began
         hits = self._maps.count().hits - hits_before
-        affordable = stay and self._budget.affords(hits, on_ns, int(sum(cpu.values())))
+        affordable = stay and self._budget.affords(hits, on_ns)
         if not affordable:
             self._switch.off()
         self._maps.clear_alarm()
         self.windows += 1
-        taken = {key: hits for key, hits in self._maps.take_window().items() if key[0] in self._pids}
-        return Counted(Window(on_ns, cpu, taken), began, affordable)
+        taken = tuple(taken for taken in self._maps.take_window() if taken.pid in self._pids)
+        return Counted(Window(on_ns, taken), began, affordable)
 
     def _sit_out(self, before: Counted) -> Counted | None:
         """A gap and the window that ends it; None when it is stopped. Each window stands for half of it."""
         self.gaps += 1
-        self._threads = watched_threads(self._pids)
-        begin = read_threads(self._threads)
+        begin = time.monotonic_ns()
         gap_ns, length_ns = self._budget.next_window(before.window.hits, before.window.on_ns)
         self._wait(gap_ns)
         if self._stopping:
-            self._add_gap(begin, read_threads(self._threads), [before.window])
+            self._fill_gap(time.monotonic_ns() - begin, before.window)
             return None
         self._switch.on()
         after = self._count(length_ns)
-        self._add_gap(begin, after.began, [before.window, after.window])
+        self._fill_gap(after.began_ns - begin, before.window, after.window)
         return after
 
     def _wait(self, gap_ns: int) -> None:
@@ -128,21 +125,14 @@ class Sampler:
                 return
             gap_ns = policy.SHORTEST_GAP_NS
 
-    def _add_gap(self, begin: ThreadClocks, end: ThreadClocks, windows: list[Window]) -> None:
+    def _fill_gap(self, gap_ns: int, *windows: Window) -> None:
         with self._guard:
             for window in windows:
-                self._estimator.add_window(window, (end.at_ns - begin.at_ns) / len(windows))
-            self._estimator.add_gap(
-                {
-                    thread: end.cpu_ns[thread] - cpu
-                    for thread, cpu in begin.cpu_ns.items()
-                    if thread in end.cpu_ns
-                }
-            )
+                self._estimator.add(window, gap_ns / len(windows))
 
     def _accounts(self) -> tuple[int, int, int]:
         """(time, the targets' CPU time, hits) so far. A target that is gone has used none."""
-        cpu = sum(process_cpu_ns(pid) or 0 for pid in self._pids)
+        cpu = sum(process_cpu_ns(pid) for pid in self._pids)
         return time.monotonic_ns(), cpu, self._maps.count().hits
 
     def _account(self) -> None:
@@ -150,13 +140,3 @@ class Sampler:
         wall, cpu, hits = (new - old for new, old in zip(now, self._accounted, strict=True))
         self._budget.account(wall, max(cpu, 0), hits)
         self._accounted = now
-
-
-def _cpu_between(began: ThreadClocks, ended: ThreadClocks, on_ns: int) -> dict[tuple[int, int], float]:
-    """CPU time in the `on_ns` that lie between two readings, which are a little further apart."""
-    scale = on_ns / max(ended.at_ns - began.at_ns, 1)
-    return {
-        thread: (ended.cpu_ns[thread] - cpu) * scale
-        for thread, cpu in began.cpu_ns.items()
-        if thread in ended.cpu_ns
-    }

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tracer.errors import LockwatchError, TargetError
-from tracer.kernel.calibration import LockLoop, assumed_cost_ns, hit_cost_ns
+from tracer.kernel.calibration import HitCost, LockLoop, assumed, dearest, measure
+from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.windows import WindowEvent
 from tracer.probe.site import Site, find_sites
 from tracer.process import thread_ids
@@ -45,34 +46,30 @@ class ProbeSwitch:
                 self._events[site.key] = WindowEvent(site.path, site.offset, self._program)
             self._places.append((self._events[site.key], pid))
 
-    def cost_ns(self) -> float:
+    def measure_cost(self, maps: ProbeMaps) -> HitCost:
         """What a hit costs at the dearest of the places, measured on this process: some ms."""
         try:
             loop = LockLoop()
         except (OSError, AttributeError):
-            return max(assumed_cost_ns(site.emulated) for site in self._sites.values())
+            return dearest([assumed(site.emulated) for site in self._sites.values()])
         ours = find_sites(os.getpid())
         try:
-            return max(self._cost_at(site, ours, loop) for site in self._sites.values())
+            return dearest([self._cost_at(site, ours, loop, maps) for site in self._sites.values()])
         finally:
             for site in ours:
                 os.close(site.fd)
 
-    def _cost_at(self, site: Site, ours: Sequence[Site], loop: LockLoop) -> float:
+    def _cost_at(self, site: Site, ours: Sequence[Site], loop: LockLoop, maps: ProbeMaps) -> HitCost:
         """On the same instruction where we map the same file, else on one of the same sort in our libc."""
         if any(own.key == site.key for own in ours):
-            return hit_cost_ns(loop, self._events[site.key])
+            return measure(loop, self._events[site.key], maps)
         alike = next((own for own in ours if own.emulated or not site.emulated), None)
         if alike is None:
-            return assumed_cost_ns(site.emulated)
+            return assumed(site.emulated)
         place = alike.offset if site.emulated else alike.start
         event = WindowEvent(alike.path, place, self._program)
         self._spare.append(event)
-        return hit_cost_ns(loop, event)
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self._open)
+        return measure(loop, event, maps)
 
     @property
     def on_ns(self) -> int:

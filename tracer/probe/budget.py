@@ -12,6 +12,7 @@ MARGIN = 0.9
 CALM = 0.9
 # CPUs. A target that idles has the budget of one that keeps so much of a CPU busy.
 IDLE = 0.05
+WHILE_NS = 100_000_000
 LONGEST_WINDOW_NS = 5_000_000
 SHORTEST_WINDOW_NS = 1_000_000
 MEMORY_NS = 500_000_000  # how fast the smoothed CPU use follows
@@ -53,10 +54,12 @@ class Budget:
         """Hits that the balance pays for; at least 1, since an alarm at 0 is none."""
         return max(1, int(self.balance_ns / self.cost_ns)) if self.cost_ns > 0 else 1 << 62
 
-    def affords(self, hits: int, on_ns: int, cpu_ns: int) -> bool:
-        """The probe may stay on at a rate of `hits` in `on_ns`, during which the targets used `cpu_ns`."""
-        busy = max(cpu_ns, self.cpu_per_ns * on_ns)
-        return hits * self.cost_ns <= CALM * self.earned(busy)
+    def affords(self, hits: int, on_ns: int) -> bool:
+        """The probe may stay on at a rate of `hits` in `on_ns`: it earns that, or can pay it for a while."""
+        if on_ns <= 0:
+            return False
+        per_ns = hits * self.cost_ns / on_ns
+        return per_ns <= CALM * self.earned(self.cpu_per_ns) or per_ns * WHILE_NS <= self.balance_ns
 
     def next_window(self, hits: int, on_ns: int) -> tuple[int, int]:
         """(gap, length) of the next window, from what the last one cost.
