@@ -10,6 +10,8 @@ from tracer.model.locks import Lock
 from tracer.model.stacks import Stack
 from tracer.naming import places, sites
 from tracer.naming.domains import DOMAIN_CLASS, LIST_CLASS, DomainNames
+from tracer.naming.gil import RUNTIME, gil_part
+from tracer.naming.members import MemberFinder
 from tracer.naming.objects import Instance, ObjectClass, Objects
 from tracer.naming.reading import Reader
 from tracer.process import Process
@@ -57,6 +59,7 @@ class Namer:
         self._processes = {process.pid: process for process in processes}
         self._object_names = object_names
         self._labels = labels
+        self._members = MemberFinder()
         self._targets: dict[int, _Target] = {}
         self._names: dict[tuple[int, int, Kind, int], Name] = {}
 
@@ -136,9 +139,7 @@ class Namer:
         """A variable, or a place in a file or in shared memory."""
         symbol = self._symbolizer.data_symbol(target.pid, base)
         if symbol is not None:
-            variable, offset, module = symbol
-            place = f"{variable}+{offset:#x}" if offset else variable
-            return Name(_in_loader(place) or place, f"{module}:{place}")
+            return self._variable(target, base, *symbol)
         found = self._symbolizer.module_of(target.pid, base)
         if found is not None:
             path, bias = found
@@ -149,6 +150,23 @@ class Namer:
             return None
         place = places.in_file(mapping, base)
         return Name(place, place)
+
+    def _variable(self, target: _Target, base: int, variable: str, offset: int, module: str) -> Name:
+        place = f"{variable}+{offset:#x}" if offset else variable
+        part = gil_part(target.memory, base - offset, base) if variable == RUNTIME else None
+        if part is not None:
+            return Name(part, part)
+        path = self._member(target.pid, base, offset)
+        if path is not None:
+            return Name(variable + path, f"{module}:{place}")
+        in_loader = variable == "_rtld_global"
+        return Name(f"dynamic loader's lock ({place})" if in_loader else place, f"{module}:{place}")
+
+    def _member(self, pid: int, base: int, offset: int) -> str | None:
+        place = self._symbolizer.data_place(pid, base)
+        if place is None or place.module is None:
+            return None
+        return self._members.path(place.module, base - place.bias - offset, offset)
 
     def _of_thread(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
         mapping = target.mappings.find(base)
@@ -190,7 +208,3 @@ class Namer:
 def _member(instance: Instance, base: int, kind: Kind) -> str:
     member = instance.member(base)
     return f"{member} {kind}" if kind in (Kind.COND, Kind.SEM, Kind.JOB) else member
-
-
-def _in_loader(place: str) -> str | None:
-    return f"dynamic loader's lock ({place})" if place.startswith("_rtld_global") else None

@@ -1,7 +1,6 @@
 """From addresses of a process to functions, variables and source lines."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tracer.model.stacks import Frame, Stack, StackEnd
 from tracer.process import Mapping
@@ -41,7 +40,7 @@ class Symbolizer:
             self._frames = {key: frame for key, frame in self._frames.items() if key[0] != pid}
 
     def stack(self, pid: int, pcs: Sequence[int], end: StackEnd) -> Stack:
-        """`pcs`, innermost first, as named frames without source lines.
+        """`pcs`, innermost first, as named frames, with source lines where the debug information tells them.
 
         A return address stands behind its call, so the byte before it is looked up; the innermost frame, and
         one that a signal interrupted, are looked up as they are.
@@ -53,23 +52,6 @@ class Symbolizer:
             frames.append(frame)
         return Stack(tuple(frames), end)
 
-    def with_lines(self, pid: int, stack: Stack) -> Stack:
-        """The same stack with file and line where the debug information tells them."""
-        frames = []
-        exact = True
-        for frame in stack.frames:
-            place = self._place(pid, frame.address)
-            restorer = place is not None and _is_restorer(place, frame.address)
-            frames.append(frame if restorer else self._with_line(place, frame, exact))
-            exact = restorer
-        return Stack(tuple(frames), stack.end)
-
-    def _with_line(self, place: Place | None, frame: Frame, exact: bool) -> Frame:
-        if place is None or place.module is None:
-            return frame
-        found = self._lines.find(place.module, frame.offset if exact else frame.offset - 1)
-        return frame if found is None else replace(frame, file=found.file, line=found.line)
-
     def data_symbol(self, pid: int, address: int) -> tuple[str, int, str] | None:
         """The variable that covers `address`, the offset in it, and its file's name."""
         place = self._spaces[pid].data_place(address) if pid in self._spaces else None
@@ -79,6 +61,10 @@ class Symbolizer:
         if symbol is None:
             return None
         return readable(symbol.name), address - place.bias - symbol.address, clean(place.module.name)
+
+    def data_place(self, pid: int, address: int) -> Place | None:
+        """The file whose loaded data, .bss included, covers `address`."""
+        return self._spaces[pid].data_place(address) if pid in self._spaces else None
 
     def module_of(self, pid: int, address: int) -> tuple[str, int] | None:
         """Path and bias (run-time minus file address) of the file whose code or data lies at `address`."""
@@ -137,8 +123,13 @@ class Symbolizer:
         module = clean(place.module.name)
         if _is_restorer(place, pc):
             return Frame(SIGNAL_FRAME, module, offset, pc), True
-        symbol = place.module.functions.find(offset if exact else offset - 1)
-        return Frame(readable(symbol.name) if symbol is not None else None, module, offset, pc), False
+        code = offset if exact else offset - 1
+        symbol = place.module.functions.find(code)
+        source = self._lines.find(place.module, code)
+        function = readable(symbol.name) if symbol is not None else None
+        if source is None:
+            return Frame(function, module, offset, pc), False
+        return Frame(function, module, offset, pc, source.file, source.line), False
 
     def _generated(self, pid: int, place: Place, pc: int, exact: bool) -> Frame:
         """A frame in memory that no ELF file lies behind: generated code, named by its perf map."""
