@@ -1,5 +1,5 @@
 // Waits of each thread over time, on a canvas: one row a thread. The chosen wait's lock owner is marked.
-const timeline = { rows: [], waitsOf: new Map(), from: 0, to: endOfTrace, chosen: NONE, drag: null };
+const timeline = { rows: [], version: 0, waitsOf: new Map(), from: 0, to: endOfTrace, chosen: NONE, drag: null, width: 0 };
 const ROW = 16;
 const GUTTER = 190;
 const AXIS = 22;
@@ -9,6 +9,7 @@ const SHORTEST_VIEW = 1000;
 
 function setRows(chosen) {
   const sums = sumBy(chosen.map((i) => waits.thread[i]), chosen.map((i) => waits.wait[i]), data.threads.name.length);
+  timeline.version += 1;
   timeline.waitsOf = new Map();
   for (const i of chosen) {
     const thread = waits.thread[i];
@@ -28,9 +29,13 @@ function shownRows() {
   return owner === NONE || timeline.rows.includes(owner) ? timeline.rows : [owner, ...timeline.rows];
 }
 
-function sizeCanvas(rows) {
-  const canvas = byId("timeline");
-  const width = canvas.parentElement.clientWidth;
+// The waits are drawn once for a view, on a canvas of their own; the marks go on top of a copy.
+const timelineBase = document.createElement("canvas");
+let drawnBase = "";
+
+function sizeCanvas(canvas, rows) {
+  const width = byId("timeline").parentElement.clientWidth;
+  timeline.width = width;
   const height = AXIS + Math.max(rows, 1) * ROW + 4;
   const scale = window.devicePixelRatio || 1;
   canvas.width = width * scale;
@@ -42,21 +47,30 @@ function sizeCanvas(rows) {
   return { context, width, height };
 }
 
-const timelineWidth = () => byId("timeline").clientWidth - GUTTER - 8;
+const timelineWidth = () => timeline.width - GUTTER - 8;
 const xOf = (time) => GUTTER + ((time - timeline.from) / (timeline.to - timeline.from)) * timelineWidth();
 const timeAt = (x) => timeline.from + ((x - GUTTER) / timelineWidth()) * (timeline.to - timeline.from);
 
 function drawTimeline() {
   const rows = shownRows();
-  const { context, width, height } = sizeCanvas(rows.length);
+  const { context, width, height } = sizeCanvas(byId("timeline"), rows.length);
   const style = getComputedStyle(document.documentElement);
-  const ink = { text: style.getPropertyValue("--ink"), line: style.getPropertyValue("--line"), mark: style.getPropertyValue("--mark"), quiet: style.getPropertyValue("--quiet") };
+  const ink = Object.fromEntries(["ink", "line", "mark", "quiet"].map((name) => [name, style.getPropertyValue(`--${name}`)]));
+  drawBase(rows, ink);
+  context.drawImage(timelineBase, 0, 0, width, height);
+  if (timeline.chosen !== NONE) drawChosen(context, rows, width, ink);
+  if (timeline.drag) drawDrag(context, height, ink);
+}
+
+function drawBase(rows, ink) {
+  const view = [timeline.from, timeline.to, timeline.version, ink.ink, window.devicePixelRatio, byId("timeline").width, ...rows].join();
+  if (view === drawnBase) return;
+  drawnBase = view;
+  const { context, width, height } = sizeCanvas(timelineBase, rows.length);
   context.font = "12px system-ui, sans-serif";
   context.textBaseline = "middle";
   drawAxis(context, width, height, ink);
   rows.forEach((thread, row) => drawThread(context, thread, AXIS + row * ROW, ink));
-  if (timeline.chosen !== NONE) drawChosen(context, rows, width, ink);
-  if (timeline.drag) drawDrag(context, height, ink);
 }
 
 function drawAxis(context, width, height, ink) {
@@ -72,24 +86,26 @@ function drawAxis(context, width, height, ink) {
 }
 
 function drawThread(context, thread, y, ink) {
-  context.fillStyle = ink.text;
+  context.fillStyle = ink.ink;
   context.fillText(fitted(context, threadLabel(thread), GUTTER - 12), 4, y + ROW / 2);
   const list = timeline.waitsOf.get(thread) ?? [];
-  let covered = -1;
+  const edge = GUTTER + timelineWidth();
+  // Waits that end within a pixel that has been drawn already would not be seen.
+  let covered = GUTTER;
   for (let at = firstInView(list); at < list.length; at++) {
     const i = list[at];
     if (waits.start[i] > timeline.to) break;
-    const left = Math.max(xOf(waits.start[i]), GUTTER);
-    const right = Math.min(Math.max(xOf(waits.start[i] + waits.wait[i]), left + 1), GUTTER + timelineWidth());
+    const left = Math.max(xOf(waits.start[i]), GUTTER, covered);
+    const right = Math.min(Math.max(Math.ceil(xOf(waits.start[i] + waits.wait[i])), left + 1), edge);
     if (right <= covered) continue;
     const thin = data.kinds[waits.kind[i]].contention ? 2 : 5;
     context.fillStyle = lockColour(waits.lock[i]);
     context.fillRect(left, y + thin, right - left, ROW - 2 * thin);
     if (waits.outcome[i] === UNFINISHED) {
-      context.fillStyle = ink.text;
+      context.fillStyle = ink.ink;
       context.fillRect(right - 2, y + 1, 2, ROW - 2);
     }
-    covered = Math.floor(right);
+    covered = right;
   }
 }
 
@@ -111,7 +127,7 @@ function drawChosen(context, rows, width, ink) {
   const left = Math.max(xOf(waits.start[i]), GUTTER);
   const right = Math.min(Math.max(xOf(waits.start[i] + waits.wait[i]), left + 2), width - 8);
   const y = AXIS + rows.indexOf(waits.thread[i]) * ROW;
-  context.strokeStyle = ink.text;
+  context.strokeStyle = ink.ink;
   context.lineWidth = 2;
   context.strokeRect(left - 1, y, right - left + 2, ROW - 1);
   if (waits.owner[i] === NONE) return;

@@ -63,7 +63,7 @@ function drawGraph(edges) {
   const svg = d3.select(byId("graph")).attr("viewBox", `-60 0 ${GRAPH_SIZE + 120} ${GRAPH_SIZE}`);
   svg.selectAll("*").remove();
   svg.append("defs").append("marker").attr("id", "arrow").attr("viewBox", "0 0 10 10").attr("refX", 2).attr("refY", 5)
-    .attr("markerWidth", 12).attr("markerHeight", 12).attr("markerUnits", "userSpaceOnUse").attr("orient", "auto")
+    .attr("markerWidth", 10).attr("markerHeight", 10).attr("markerUnits", "userSpaceOnUse").attr("orient", "auto")
     .append("path").attr("d", "M0 0 L10 5 L0 10 z");
   const drawn = edges.filter(({ from, to }) => nodes.has(from) && nodes.has(to));
   const widest = drawn[0]?.time ?? 1;
@@ -74,9 +74,12 @@ function drawGraph(edges) {
     .append("title").text(edgeWords);
   const node = svg.append("g").selectAll("g").data([...nodes]).join("g");
   node.append("circle").attr("r", NODE).attr("cx", ([, at]) => at.x).attr("cy", ([, at]) => at.y);
+  // A label lies outside of its node's loop.
+  const loops = new Set(drawn.filter(({ from, to }) => from === to).map(({ from }) => from));
+  const away = (name) => (loops.has(name) ? 58 : 16);
   node.append("text").text(([name]) => (name.length > 24 ? `${name.slice(0, 23)}…` : name))
-    .attr("x", ([, at]) => at.x + 14 * Math.cos(at.angle))
-    .attr("y", ([, at]) => at.y + 18 * Math.sin(at.angle) + 4)
+    .attr("x", ([name, at]) => at.x + away(name) * Math.cos(at.angle))
+    .attr("y", ([name, at]) => at.y + away(name) * Math.sin(at.angle) + 4)
     .attr("text-anchor", ([, at]) => (Math.abs(Math.cos(at.angle)) < 0.2 ? "middle" : Math.cos(at.angle) > 0 ? "start" : "end"))
     .append("title").text(([name]) => name);
 }
@@ -93,10 +96,13 @@ function edgeRow(edge) {
 }
 
 function drawWaitGraph(chosen) {
-  const edges = waitEdges(chosen);
+  const all = waitEdges(chosen);
+  const edges = all.slice(0, MOST_EDGES);
+  const rest = all.slice(MOST_EDGES).reduce((sum, { time }) => sum + time, 0);
+  byId("edges-more").textContent = rest ? `${counted(all.length - MOST_EDGES, "lighter pair")} with ${duration(rest)} left out.` : "";
   drawGraph(edges);
   const columns = [{ title: "Waiter" }, { title: "Holder" }, { title: "Lock" }, { title: "Waits", number: true }, { title: "Time", number: true }];
-  fillTable(byId("edges"), columns, edges.slice(0, MOST_EDGES).map(edgeRow));
+  fillTable(byId("edges"), columns, edges.map(edgeRow));
 }
 
 function startGraph() {
