@@ -3,13 +3,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <mutex>
+#include <pthread.h>
 #include <string>
 #include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
 
-static std::mutex gate;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 #define NOINLINE [[gnu::noinline]]
 
@@ -18,16 +18,16 @@ namespace shop {
 struct Till {
     NOINLINE void wait_turn(int number)
     {
-        gate.lock(); // method
-        gate.unlock();
+        pthread_mutex_lock(&gate); // method
+        pthread_mutex_unlock(&gate);
         asm volatile("" : : "r"(number));
     }
 };
 
 template <typename T> NOINLINE void wait_with(T value)
 {
-    gate.lock(); // template
-    gate.unlock();
+    pthread_mutex_lock(&gate); // template
+    pthread_mutex_unlock(&gate);
     asm volatile("" : : "m"(value));
 }
 
@@ -35,14 +35,14 @@ template <typename T> NOINLINE void wait_with(T value)
 
 NOINLINE static void quiet_wait()
 {
-    gate.lock(); // static
-    gate.unlock();
+    pthread_mutex_lock(&gate); // static
+    pthread_mutex_unlock(&gate);
 }
 
 static void on_signal(int)
 {
-    gate.lock(); // handler
-    gate.unlock();
+    pthread_mutex_lock(&gate); // handler
+    pthread_mutex_unlock(&gate);
 }
 
 NOINLINE static void interrupted()
@@ -70,7 +70,7 @@ static void run_generated()
 
 int main()
 {
-    gate.lock();
+    pthread_mutex_lock(&gate);
     std::thread([] { shop::Till().wait_turn(1); }).detach();
     std::thread([] { shop::wait_with(std::string("x")); }).detach();
     std::thread(quiet_wait).detach();

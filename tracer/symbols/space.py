@@ -130,10 +130,19 @@ class _Root:
             self._fd = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             return
-        theirs, ours = os.fstat(self._fd), Path("/").stat()
-        if (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino):
+        if not _same_files(pid, self._fd):
             self.path = f"/proc/self/fd/{self._fd}"
             self.search = (self.path, "")
+
+
+def _same_files(pid: int, root: int) -> bool:
+    """The process sees the files that we see: its mount namespace and its root folder are ours."""
+    try:
+        namespaces = [Path(f"/proc/{process}/ns/mnt").stat().st_ino for process in (pid, "self")]
+    except OSError:
+        return False
+    theirs, ours = os.fstat(root), Path("/").stat()
+    return namespaces[0] == namespaces[1] and (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _innermost_pid(pid: int) -> int:

@@ -76,7 +76,6 @@ def test_addresses_that_nothing_is_mapped_at(symbolizer: Symbolizer) -> None:
     assert [frame.function for frame in stack.frames] == [None, None, None]
     assert symbolizer.data_symbol(PID, 0x10) is None
     assert symbolizer.module_of(PID, 0x10) is None
-    assert symbolizer.with_lines(PID, stack) == stack
 
 
 def test_heap_is_no_variable(symbolizer: Symbolizer) -> None:
