@@ -2,17 +2,14 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from tracer.aggregate import fold
 from tracer.html.data import page_data
 from tracer.model.kinds import Kind
-from tracer.model.report import Report
 from tracer.options import Filters
 from tracer.recording import Recording
-from tracer.verdict import verdict
+from tracer.recording.folding import folded_report
 
 _SLOT = re.compile(r"/\* (styles|libraries|scripts|data) \*/")
 _ASSETS = Path(__file__).parent / "assets"
@@ -26,7 +23,7 @@ def write(recording: Recording, out: TextIO) -> None:
         "styles": _text(_ASSETS / "page.css"),
         "libraries": "\n".join(_text(_ASSETS / "vendor" / name) for name in _LIBRARIES),
         "scripts": "\n".join(_text(script) for script in _scripts()),
-        "data": embedded(page_data(recording, _report(recording))),
+        "data": embedded(page_data(recording, folded_report(recording, Filters(frozenset(Kind))))),
     }
     out.write(_SLOT.sub(lambda slot: content[slot[1]], _text(_ASSETS / "page.html")))
 
@@ -35,20 +32,6 @@ def embedded(value: Any) -> str:
     """JSON that can stand inside a script element, whatever the names in it."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def _report(recording: Recording) -> Report:
-    report = fold(
-        recording.info(),
-        recording.wait_sums(),
-        recording.release_sums(),
-        recording.lock_totals(),
-        recording.blocked(),
-        recording.requests(),
-        recording.health(),
-        Filters(kinds=frozenset(Kind)),
-    )
-    return replace(report, verdict=verdict(report))
 
 
 def _scripts() -> list[Path]:
