@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracer.errors import LockwatchError
 from tracer.memory import Memory
 from tracer.process import thread_ids
 
@@ -57,10 +58,19 @@ def parse_call(pid: int, tid: int, text: str) -> BlockedThread | None:
     if number == FUTEX_WAIT:
         return BlockedThread(tid, arguments[0], WAIT_BITSET, arguments[1] & U32, ip, sp)
     if number == FUTEX_WAITV:
-        entry = Memory(pid).read(arguments[0], WAITV_ENTRY.size)
-        value, word = WAITV_ENTRY.unpack(entry) if entry else (0, 0)
+        value, word = _first_entry(pid, arguments[0])
         return BlockedThread(tid, word, WAIT_BITSET, value & U32, ip, sp) if word else None
     return None
+
+
+def _first_entry(pid: int, address: int) -> tuple[int, int]:
+    """Value and word of the first of several futexes; zeros when they cannot be read."""
+    try:
+        entry = Memory(pid).read(address, WAITV_ENTRY.size)
+    except LockwatchError:
+        entry = None
+    value, word = WAITV_ENTRY.unpack(entry) if entry else (0, 0)
+    return value, word
 
 
 def _sleeps_in_futex(pid: int, tid: int, operation: int) -> bool:

@@ -23,12 +23,12 @@ def find_deadlocks(waits: Sequence[Blocked]) -> tuple[tuple[Blocked, ...], ...]:
 
 def _follow(tid: int, by_thread: dict[int, Blocked], settled: set[int]) -> list[int]:
     """From owner to owner, up to one that does not wait, or that has been seen."""
-    path: list[int] = []
+    path: dict[int, None] = {}
     following: int | None = tid
     while following in by_thread and following not in settled and following not in path:
-        path.append(following)
+        path[following] = None
         following = _owner(by_thread[following])
-    return path
+    return list(path)
 
 
 def _cycle(path: list[int], by_thread: dict[int, Blocked]) -> list[tuple[Blocked, ...]]:
