@@ -70,7 +70,7 @@ static void *hold_mutex(void *argument)
             lock_first(l);
         else
             lock_second(l);
-        sleep_us(1000);
+        sleep_us(2000);
         pthread_mutex_unlock(l->mutex);
         sleep_us(500);
     }
@@ -197,7 +197,7 @@ static void *produce(void *argument)
     (void)argument;
     name_thread("producer");
     while (!stopping) {
-        sleep_us(400);
+        sleep_us(600);
         sem_post(&items);
     }
     for (int i = 0; i < 8; i++)
@@ -292,10 +292,12 @@ static pthread_barrier_t barrier;
 static struct site *barrier_site;
 static atomic_int last_round;
 
+/* The last to arrive does not wait: it wakes the others. */
 NOINLINE static void meet(void)
 {
-    TIMED(barrier_site, pthread_barrier_wait(&barrier));
-    asm volatile("");
+    uint64_t start = now();
+    if (pthread_barrier_wait(&barrier) != PTHREAD_BARRIER_SERIAL_THREAD)
+        note(barrier_site, now() - start);
 }
 
 static void *barrier_thread(void *argument)
@@ -431,7 +433,7 @@ static void *hold_gmutex(void *argument)
     name_thread("gmutex");
     while (!stopping) {
         lock_gmutex();
-        sleep_us(1000);
+        sleep_us(2000);
         g_mutex_unlock(&g_mutex);
         sleep_us(500);
     }
