@@ -9,7 +9,7 @@ from tracer.outputs import Outputs
 def show(report: Report, filters: Filters, outputs: Outputs) -> None:
     """Raises FileError where a file cannot be written."""
     try:
-        summary.write(report, outputs.people, filters.top, filters.accepts_lock)
+        summary.write(report, outputs.people, filters.top, filters.shows)
         outputs.write(report)
     finally:
         outputs.close()
