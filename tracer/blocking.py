@@ -22,7 +22,7 @@ OWNER_OFFSETS = {Kind.MUTEX: 8, Kind.RWLOCK: 24, Kind.PI_MUTEX: 0}
 
 
 class BlockedFinder:
-    """Makes Blocked of the kernel's thread states. A blocked thread's stack does not move: it is read once."""
+    """Makes Blocked of the kernel's thread states. Their stacks do not move: each is read once."""
 
     def __init__(self, resolver: Resolver, symbolizer: Symbolizer, tables: Tables) -> None:
         self._resolver = resolver

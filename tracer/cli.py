@@ -1,4 +1,4 @@
-"""The command line: options into a configuration, errors into exit codes. A verb's module is imported alone."""
+"""The command line: verbs, each imported alone, and errors into exit codes."""
 
 import importlib
 import os

@@ -1,4 +1,4 @@
-"""The long waits and releases of a trace, summed as they come; memory grows with what differs, not with time."""
+"""The long waits and releases of a trace, summed: memory grows with what differs, not with time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

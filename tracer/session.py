@@ -12,10 +12,13 @@ from tracer import VERSION
 from tracer.aggregate import fold
 from tracer.auditing import Audit
 from tracer.blocking import BlockedFinder, begin_blocked
-from tracer.config import TraceConfig
+from tracer.config import ProbeMode, TraceConfig
 from tracer.kernel import programs, tracing
 from tracer.kernel.objects import ObjectMaps
+from tracer.kernel.probe import SWITCHED_OFF, MutexProbe
 from tracer.kernel.tracing import KernelTracing
+from tracer.kernel.windows import remove_stale
+from tracer.launching import Launched
 from tracer.listening import Listener
 from tracer.locks.resolver import KindResolver
 from tracer.model.report import Health, Report, Target, TraceInfo
@@ -30,7 +33,7 @@ from tracer.resolving import Resolver
 from tracer.stopping import Stop
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.threads import Threads
-from tracer.totals import blame_rows, lock_totals, with_open_waits
+from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_waits
 from tracer.unwind.tables import Tables, build
 from tracer.verdict import verdict
 from tracer.watching import Watcher
@@ -54,8 +57,9 @@ class Findings:
 class Session:
     """Traces from `attach` to `finish`; leaving the context detaches everything, whatever has happened."""
 
-    def __init__(self, config: TraceConfig) -> None:
+    def __init__(self, config: TraceConfig, launched: Launched | None = None) -> None:
         self._config = config
+        self._launched = launched
         self._closing = ExitStack()
         self.symbolizer = Symbolizer()
 
@@ -76,7 +80,11 @@ class Session:
         kernel.attach()
         for process in processes:
             kernel.watch(process, tables)
+        if self._launched is not None:
+            self._let_libraries_load(self._launched, kernel, tables, processes)
         self._requests.attach(kernel.module)
+        if self._probe is not None:
+            self._probe.start()
         self.started_ns = time.monotonic_ns()
         started = datetime.now().astimezone()
         begin_blocked(kernel, processes)
@@ -102,11 +110,37 @@ class Session:
         kernel = KernelTracing(tables, processes, self._config.threshold_ns, self._parts())
         self._closing.callback(kernel.close)
         self._closing.callback(self._requests.close)
+        self._probe = self._mutex_probe(kernel, processes)
         kernel.fill(tables)
         return kernel, tables
 
+    def _let_libraries_load(
+        self, launched: Launched, kernel: KernelTracing, tables: Tables, processes: Sequence[Process]
+    ) -> None:
+        """A program that has just been started maps its libraries, traced; then what they hold is known."""
+        launched.run_to_entry()
+        for process in processes:
+            if tables.extend(process.pid) and kernel.fill(tables):
+                kernel.watch(process, tables)
+                self.symbolizer.refresh(process.pid)
+
     def _parts(self) -> programs.Parts:
-        return programs.Parts(sched=self._requests.scheduled, requests=self._requests.probed, objects=True)
+        return programs.Parts(
+            sched=self._requests.scheduled,
+            requests=self._requests.probed,
+            objects=True,
+            probe=self._config.mutex_probe is not ProbeMode.OFF,
+        )
+
+    def _mutex_probe(self, kernel: KernelTracing, processes: Sequence[Process]) -> MutexProbe | None:
+        """The probe, not yet on; what a killed lockwatch has left of one is removed in any case."""
+        if self._config.mutex_probe is ProbeMode.OFF:
+            remove_stale()
+            return None
+        pids = [process.pid for process in processes]
+        probe = MutexProbe(kernel.module, pids, self._config.mutex_probe, self._config.overhead_budget)
+        self._closing.callback(probe.close)
+        return probe
 
     def _resolving(
         self, kernel: KernelTracing, processes: Sequence[Process], tables: Tables
@@ -151,10 +185,19 @@ class Session:
         waits = with_open_waits(self._kernel.wait_totals(), states, self._config.threshold_ns)
         owners = self._kernel.owner_totals()
         totals = lock_totals(self._resolver, waits, owners)
+        state = SWITCHED_OFF
+        if self._probe is not None:
+            state = self._probe.stop()
+            totals = with_acquisitions(totals, self._probe.acquisitions())
         long_waits = tuple(self._listener.ledger.wait_sums(self._resolver))
         releases = list(self._listener.ledger.release_sums(self._resolver))
         self._findings = Findings(
-            info=replace(self._info, duration_ns=now - self.started_ns, end_reason=self._stop.reason),
+            info=replace(
+                self._info,
+                duration_ns=now - self.started_ns,
+                end_reason=self._stop.reason,
+                mutex_probe=state,
+            ),
             waits=long_waits,
             releases=tuple(blame_rows(self._resolver, self._kernel.words(), totals, releases)),
             totals=tuple(totals.values()),

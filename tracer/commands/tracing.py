@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from tracer.config import TraceConfig
+from tracer.launching import Launched
 from tracer.model.kinds import Kind
 from tracer.model.report import Report
 from tracer.options import Filters
@@ -26,11 +27,16 @@ class Telling:
 ALL = Filters(frozenset(Kind))
 
 
-def trace(config: TraceConfig, telling: Telling, outputs: Outputs) -> Report:
-    """Attaches, listens, reports; detaches whatever happens. Raises LockwatchError."""
+def trace(
+    config: TraceConfig, telling: Telling, outputs: Outputs, launched: Launched | None = None
+) -> Report:
+    """Attaches, listens, reports; detaches whatever happens. Raises LockwatchError.
+
+    A launched command is let go once it is traced.
+    """
     if telling.recording is not None:
         prepare(telling.recording)
-    with Session(config) as session:
+    with Session(config, launched) as session:
         info = session.attach()
         names = ", ".join(f"{target.comm} ({target.pid})" for target in info.targets)
         print(f"lockwatch: attached to {names}; Ctrl-C ends in the report", file=sys.stderr)
@@ -43,6 +49,8 @@ def trace(config: TraceConfig, telling: Telling, outputs: Outputs) -> Report:
                 telling.recording, info, started_ns=session.started_ns, build_id=session.symbolizer.build_id
             )
             watchers.append(RecordingTeller(recorder))
+        if launched is not None:
+            launched.go()
         session.run(watchers)
         session.settle(watchers)
         for watcher in watchers:

@@ -12,7 +12,7 @@ from typing import Any
 from tracer.bpf_files import bpf_folder
 from tracer.errors import MachineError
 
-# No pass before bcc's own: it optimizes the whole module anyway, and the first round is a quarter of the time.
+# No pass before bcc's own, which optimize the whole module anyway: a quarter of the time.
 FLAGS = ("-w", "-Xclang", "-disable-llvm-passes")
 
 
@@ -44,7 +44,7 @@ def compile_module(text: str, definitions: dict[str, int]) -> Any:
         except Exception as error:
             raise MachineError(
                 f"the BPF programs do not compile: {said() or error}",
-                "this is a fault of lockwatch or of the installed bcc: please report it with `bcc` version and kernel",
+                "this is a fault of lockwatch or of the installed bcc: please report it with both versions",
             ) from error
         finally:
             os.chdir(folder)  # bcc compiles from the kernel folder

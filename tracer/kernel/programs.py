@@ -42,7 +42,7 @@ class Parts:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files, each after those that it uses. The maps of the futex part are there for every other."""
+        """All files, each after those that it uses: the maps of the futex part are there for all."""
         chosen = [f"{name}.bpf.c" for name in ("sched", "requests", "objects", "probe") if getattr(self, name)]
         return (TABLES, *chosen, *FUTEX_PARTS)
 

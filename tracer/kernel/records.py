@@ -1,4 +1,4 @@
-"""What the kernel side sends and keeps, as it comes: typed, unresolved. Fields are those of bpf/lockwatch.h."""
+"""What the kernel side sends and keeps: typed, unresolved. Fields are those of bpf/lockwatch.h."""
 
 import struct
 from typing import NamedTuple
@@ -235,7 +235,7 @@ def _stack(raw: bytes) -> StackEvent:
 def wait_total(raw: bytes) -> WaitTotal:
     """A value of the map of sums."""
     values = WAIT_TOTAL.packing.unpack(raw)
-    return WaitTotal(*values[:10], histogram=values[10:])
+    return WaitTotal._make((*values[:10], values[10:]))
 
 
 def comm_text(comm: bytes) -> str:

@@ -26,7 +26,7 @@ class RingReader:
         self._data = mmap.mmap(map_fd, PAGE + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=PAGE)
 
     def records(self) -> Iterator[bytes]:
-        """The records that are there now, each as its bytes, in order; room is given back as they are taken."""
+        """The records that are there now, in order; room is given back as they are taken."""
         (taken,) = _position.unpack_from(self._consumer)
         (written,) = _position.unpack_from(self._data)
         data, mask = self._data, self._mask
