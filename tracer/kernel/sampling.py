@@ -10,20 +10,21 @@ from threading import Lock as ThreadLock
 
 from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.switch import ProbeSwitch
+from tracer.kernel.thread_clocks import TaskClocks
 from tracer.probe import budget as policy
 from tracer.probe.budget import Budget
 from tracer.probe.clocks import process_cpu_ns
-from tracer.probe.estimate import Estimate, Estimator, Lock, Window
+from tracer.probe.estimate import Estimate, Estimator, Gap, Lock, ThreadClocks, Window
 
 TICK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A window that was counted, when it began, and whether the probe may stay on after it."""
+    """A window that was counted, the clocks at its start, and whether the probe may stay on after it."""
 
     window: Window
-    began_ns: int
+    began: ThreadClocks
     affordable: bool
 
 
@@ -44,6 +45,7 @@ class Sampler:
         self._waiter = select.epoll()
         self._waiter.register(self._stop, select.EPOLLIN)
         self._waiter.register(maps.alarm_fd, select.EPOLLIN)
+        self._clocks = TaskClocks()
         self._accounted = self._accounts()
         self.windows = 0
         self.gaps = 0
@@ -59,6 +61,7 @@ class Sampler:
         os.eventfd_write(self._stop, 1)
 
     def close(self) -> None:
+        self._clocks.close()
         self._waiter.close()
         os.close(self._stop)
 
@@ -87,33 +90,41 @@ class Sampler:
     def _count(self, length_ns: int, stay: bool = True) -> Counted:
         """Counts a window of a probe that is on, and takes it off at once where it costs too much."""
         hits_before = self._maps.count().hits
+        began = self._clocks.read()
         self._maps.set_alarm(4 * self._budget.affordable_hits)
         self._maps.count_window(True)
-        began = time.monotonic_ns()
+        start = time.monotonic_ns()
         self._waiter.poll(length_ns / 1e9)
         self._maps.count_window(False)
-        on_ns = time.monotonic_ns() - began
+        on_ns = time.monotonic_ns() - start
+        ended = self._clocks.read()
         hits = self._maps.count().hits - hits_before
         affordable = stay and self._budget.affords(hits, on_ns)
         if not affordable:
             self._switch.off()
         self._maps.clear_alarm()
+        return Counted(self._window(on_ns, began, ended), began, affordable)
+
+    def _window(self, on_ns: int, began: ThreadClocks, ended: ThreadClocks) -> Window:
+        """What was counted in the `on_ns` that lie between two readings, which are a little further apart."""
         self.windows += 1
         taken = tuple(taken for taken in self._maps.take_window() if taken.pid in self._pids)
-        return Counted(Window(on_ns, taken), began, affordable)
+        scale = on_ns / max(ended.at_ns - began.at_ns, 1)
+        return Window(on_ns, taken, {thread: cpu * scale for thread, cpu in began.until(ended).items()})
 
     def _sit_out(self, before: Counted) -> Counted | None:
         """A gap and the window that ends it; None when it is stopped. Each window stands for half of it."""
         self.gaps += 1
-        begin = time.monotonic_ns()
+        self._clocks.watch({taken.thread for taken in before.window.taken})
+        begin = self._clocks.read()
         gap_ns, length_ns = self._budget.next_window(before.window.hits, before.window.on_ns)
         self._wait(gap_ns)
         if self._stopping:
-            self._fill_gap(time.monotonic_ns() - begin, before.window)
+            self._fill_gap(begin, self._clocks.read(), before.window)
             return None
         self._switch.on()
         after = self._count(length_ns)
-        self._fill_gap(after.began_ns - begin, before.window, after.window)
+        self._fill_gap(begin, after.began, before.window, after.window)
         return after
 
     def _wait(self, gap_ns: int) -> None:
@@ -125,10 +136,9 @@ class Sampler:
                 return
             gap_ns = policy.SHORTEST_GAP_NS
 
-    def _fill_gap(self, gap_ns: int, *windows: Window) -> None:
+    def _fill_gap(self, begin: ThreadClocks, end: ThreadClocks, *windows: Window) -> None:
         with self._guard:
-            for window in windows:
-                self._estimator.add(window, gap_ns / len(windows))
+            self._estimator.add(Gap(end.at_ns - begin.at_ns, windows, begin.until(end)))
 
     def _accounts(self) -> tuple[int, int, int]:
         """(time, the targets' CPU time, hits) so far. A target that is gone has used none."""

@@ -41,8 +41,11 @@ def open_tracepoint(event: int, pid: int) -> int:
 
 
 def open_event(kind: int, config: int, pid: int, config1: int = 0, config2: int = 0) -> int:
-    """perf_event_open for a thread on any CPU. `config1` and `config2` are a uprobe's path and offset."""
-    attributes = struct.pack("<IIQQQQQIIQQ", kind, ATTRIBUTES, config, 1, 0, 0, 0, 1, 0, config1, config2)
+    """perf_event_open for a thread on any CPU: it counts and never samples.
+
+    `config1` and `config2` are a uprobe's path and offset.
+    """
+    attributes = struct.pack("<IIQQQQQIIQQ", kind, ATTRIBUTES, config, 0, 0, 0, 0, 0, 0, config1, config2)
     buffer = ctypes.create_string_buffer(attributes, ATTRIBUTES)
     fd = int(_libc.syscall(PERF_EVENT_OPEN, buffer, pid, -1, -1, PERF_FLAG_FD_CLOEXEC))
     if fd < 0:

@@ -1,19 +1,40 @@
-"""What the windows of a sampled probe say about the time between them.
+"""What the windows of a sampled probe say about the gaps between them.
 
-A window counts what each thread took of each mutex in a known time, and stands for the gaps beside it: its
-counts are weighted with gap / window. The probe's own cost slows a thread down, though. Between its first
-and its last hit a thread ran for some time, of which hits * cost were the probe's: without it there would
-have been `time / (time - hits * cost)` times as many hits. Where the probe takes more than half of that time,
-the rate is the probe's own, and what comes out is a lower bound.
+A window counts what each thread took of each mutex in a known time, and stands for half of the gap on either
+side: its counts are weighted with that time over its own. Two things are put right.
+
+The probe's own cost slows a thread down. Of the CPU time that it used in the window, hits * cost were the
+probe's: without it there would have been `cpu / (cpu - hits * cost)` times as many hits. Where the probe
+takes more than half, the rate is the probe's own, and what comes out is a lower bound.
+
+A thread may run more or less in the windows than in the gaps, by chance or because other programs do. So what
+comes out is multiplied by its CPU time in the gaps over what the windows would have it at.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 MOST_PROBE_SHARE = 0.5
+LEAST_CPU_SHARE = 0.02  # of a window: a thread that ran for less was hardly slowed down
 
 Lock = tuple[int, int]  # pid, mutex
 Thread = tuple[int, int]  # pid, tid
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadClocks:
+    """CPU time of threads, read at about `at_ns` of CLOCK_MONOTONIC."""
+
+    at_ns: int
+    cpu_ns: Mapping[Thread, int]
+
+    def until(self, later: "ThreadClocks") -> dict[Thread, int]:
+        """CPU time between two readings, of the threads in both."""
+        return {
+            thread: later.cpu_ns[thread] - cpu
+            for thread, cpu in self.cpu_ns.items()
+            if thread in later.cpu_ns
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +48,31 @@ class Taken:
     first_ns: int
     last_ns: int
 
+    @property
+    def thread(self) -> Thread:
+        return self.pid, self.tid
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One counted window, `on_ns` long."""
+    """One counted window, `on_ns` long; the threads' CPU time in it, of those whose clock was read."""
 
     on_ns: int
     taken: tuple[Taken, ...] = ()
+    cpu_ns: Mapping[Thread, float] = field(default_factory=dict)
 
     @property
     def hits(self) -> int:
         return sum(taken.hits for taken in self.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Time without the probe, the windows beside it, and the threads' CPU time, as far as it was read."""
+
+    ns: int
+    windows: tuple[Window, ...]
+    cpu_ns: Mapping[Thread, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,48 +93,84 @@ class Acquisitions:
 
 
 @dataclass(slots=True)
+class _ThreadSum:
+    """Over all gaps: hits by lock, CPU time, and the CPU time that the windows would have the thread at."""
+
+    hits: dict[Lock, float] = field(default_factory=dict)
+    cpu_ns: float = 0.0
+    expected_cpu_ns: float = 0.0
+
+    @property
+    def correction(self) -> float:
+        known = self.expected_cpu_ns > 0 and self.cpu_ns > 0
+        return self.cpu_ns / self.expected_cpu_ns if known else 1.0
+
+
+@dataclass(slots=True)
 class Estimator:
-    """Sums up what windows stand for. A hit in a window costs its thread `cost_ns`."""
+    """Sums up gaps. A hit in a window costs its thread `cost_ns`."""
 
     cost_ns: float
-    _counts: dict[Lock, float] = field(default_factory=dict)
+    _clocked: dict[Thread, _ThreadSum] = field(default_factory=dict)
+    _others: _ThreadSum = field(default_factory=_ThreadSum)
     _saturated: set[Lock] = field(default_factory=set)
 
-    def add(self, window: Window, gap_ns: float) -> None:
-        """A window that stands for `gap_ns` beside it."""
-        if window.on_ns <= 0:
-            return
-        weight = gap_ns / window.on_ns
-        shares = probe_shares(window.taken, self.cost_ns)
+    def add(self, gap: Gap) -> None:
+        """Fills a gap from its windows."""
+        windows = [window for window in gap.windows if window.on_ns > 0]
+        for thread in gap.cpu_ns:
+            self._clocked.setdefault(thread, _ThreadSum())
+        for window in windows:
+            self._add_window(window, gap.ns / len(windows) / window.on_ns)
+        for thread, cpu in gap.cpu_ns.items():
+            if all(thread in window.cpu_ns for window in windows):
+                total, part = self._clocked[thread], gap.ns / max(len(windows), 1)
+                total.cpu_ns += cpu
+                total.expected_cpu_ns += sum(part * w.cpu_ns[thread] / w.on_ns for w in windows)
+
+    def _add_window(self, window: Window, weight: float) -> None:
+        shares = probe_shares(window, self.cost_ns)
         for taken in window.taken:
-            lock, share = (taken.pid, taken.mutex), shares[taken.pid, taken.tid]
+            lock, share = (taken.pid, taken.mutex), shares[taken.thread]
+            counts = self._clocked.get(taken.thread, self._others).hits
             hits = weight * taken.hits / (1 - min(share, MOST_PROBE_SHARE))
-            self._counts[lock] = self._counts.get(lock, 0.0) + hits
+            counts[lock] = counts.get(lock, 0.0) + hits
             if share > MOST_PROBE_SHARE:
                 self._saturated.add(lock)
 
     def result(self) -> dict[Lock, Estimate]:
         """What was taken in the gaps."""
-        return {lock: Estimate(count, lock in self._saturated) for lock, count in self._counts.items()}
+        counts: dict[Lock, float] = {}
+        for total in (self._others, *self._clocked.values()):
+            for lock, hits in total.hits.items():
+                counts[lock] = counts.get(lock, 0.0) + hits * total.correction
+        return {lock: Estimate(count, lock in self._saturated) for lock, count in counts.items()}
 
 
-def probe_shares(taken: Iterable[Taken], cost_ns: float) -> dict[Thread, float]:
-    """The probe's part of each thread's time, 1 at most. `n` hits span `n - 1` times from hit to hit."""
-    hits: dict[Thread, int] = {}
-    first: dict[Thread, int] = {}
-    last: dict[Thread, int] = {}
+def probe_shares(window: Window, cost_ns: float) -> dict[Thread, float]:
+    """The probe's part of each thread's time, 1 at most.
+
+    The time is by the thread's clock, or else from its first hit to its last: `n` hits span `n - 1` times
+    from hit to hit.
+    """
+    spans = _spans(window.taken)
+    shares = {}
+    for thread, (hits, first, last) in spans.items():
+        cpu = window.cpu_ns.get(thread, 0.0)
+        if cpu > LEAST_CPU_SHARE * window.on_ns:
+            shares[thread] = min(hits * cost_ns / cpu, 1.0)
+        else:
+            shares[thread] = min((hits - 1) * cost_ns / (last - first), 1.0) if last > first else 0.0
+    return shares
+
+
+def _spans(taken: Iterable[Taken]) -> dict[Thread, tuple[int, int, int]]:
+    """Each thread's hits, and the times of the first and the last."""
+    spans: dict[Thread, tuple[int, int, int]] = {}
     for one in taken:
-        thread = one.pid, one.tid
-        hits[thread] = hits.get(thread, 0) + one.hits
-        first[thread] = min(first.get(thread, one.first_ns), one.first_ns)
-        last[thread] = max(last.get(thread, one.last_ns), one.last_ns)
-    return {
-        thread: _share((count - 1) * cost_ns, last[thread] - first[thread]) for thread, count in hits.items()
-    }
-
-
-def _share(probe_ns: float, time_ns: float) -> float:
-    return min(probe_ns / time_ns, 1.0) if time_ns > 0 else 0.0
+        hits, first, last = spans.get(one.thread, (0, one.first_ns, one.last_ns))
+        spans[one.thread] = hits + one.hits, min(first, one.first_ns), max(last, one.last_ns)
+    return spans
 
 
 def combine(
