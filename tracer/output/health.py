@@ -50,7 +50,8 @@ def _cost(health: Health, report: Report) -> list[str]:
         f"in {counted(health.bpf_runs, 'run')} of its kernel programs"
     )
     if health.bpf_runs:
-        cost += f" ({duration(health.bpf_ns // health.bpf_runs)} each)"
+        cost += f" ({duration(health.bpf_ns // health.bpf_runs)} each"
+        cost += f", {share(health.bpf_ns, report.info.duration_ns)} of one CPU)"
     frontend = f"lockwatch itself {duration(health.frontend_cpu_ns)} of CPU"
     if report.info.duration_ns:
         frontend += f" ({share(health.frontend_cpu_ns, report.info.duration_ns)} of one)"

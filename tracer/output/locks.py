@@ -101,7 +101,8 @@ def _write_releases(page: Page, releases: list[ReleaseSum]) -> None:
     shown = sorted(_merged(releases), key=lambda release: -release.blame_ns)
     for release in shown[:SITES]:
         head = f"    {share(release.blame_ns, whole):>7}  {duration(release.blame_ns):>9}  "
-        page.line((head, "bold"), f"{release.releases:>10,}x  {_release_words(release)}")
+        times = f"{release.releases:,}x" if release.releases else "-"
+        page.line((head, "bold"), f"{times:>11}  {_release_words(release)}")
     if len(shown) > SITES:
         page.line((f"    ... and {counted(len(shown) - SITES, 'more release site')}", "dim"))
 
@@ -116,7 +117,7 @@ def _merged(releases: Iterable[ReleaseSum]) -> list[ReleaseSum]:
             lock=rows[0].lock,
             what=rows[0].what,
             stack=rows[0].stack,
-            thread=rows[0].thread if len({row.thread for row in rows}) == 1 else None,
+            thread=rows[0].thread if len({row.thread and row.thread.name for row in rows}) == 1 else None,
             request=rows[0].request if len({row.request for row in rows}) == 1 else None,
             releases=sum(row.releases for row in rows),
             blame_ns=sum(row.blame_ns for row in rows),

@@ -1,7 +1,8 @@
 """Sentences about locks: the one that costs most, for whom, where, and what holds it."""
 
 from tracer.model.report import Report
-from tracer.model.waits import LockTotal
+from tracer.model.stacks import NO_STACK
+from tracer.model.waits import LockTotal, ReleaseSum
 from tracer.output.durations import counted, duration, share
 from tracer.output.locks import is_storm, storm_sentence
 from tracer.output.names import owner_label, printable, thread_label
@@ -120,10 +121,13 @@ def _for_whom(report: Report, first: LockTotal) -> str:
         api, waited_ns, _ = _waiting_call(report, first)
         return _api_waits(report, api, waited_ns) if waited_ns else ""
     waits = [wait for wait in report.waits if same(wait.lock, first.lock)]
-    thread, waited_ns, whole_ns = largest((thread_label(wait.thread), wait.wait_ns) for wait in waits)
+    name, waited_ns, whole_ns = largest((wait.thread.name, wait.wait_ns) for wait in waits)
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
-    return f"{thread} waits for it most, {duration(waited_ns)} ({share(waited_ns, whole_ns)})."
+    threads = {wait.thread for wait in waits if wait.thread.name == name}
+    who = thread_label(*threads) if len(threads) == 1 else f"{len(threads)} threads named {printable(name)}"
+    verb = "waits" if len(threads) == 1 else "wait"
+    return f"{who} {verb} for it most, {duration(waited_ns)} ({share(waited_ns, whole_ns)})."
 
 
 def _waiting_call(report: Report, first: LockTotal) -> tuple[str, int, int]:
@@ -161,13 +165,18 @@ def _held_by(report: Report, first: LockTotal) -> str:
     """The call that held it, and the place that let it go; each only where it stands for enough."""
     holder = _holding_call(report, first)
     rows = [row for row in report.release_sites if same(row.lock, first.lock)]
-    sites = ((chain(row.stack, FRAMES), row.blame_ns) for row in rows if row.stack and row.stack.frames)
+    sites = ((_release_place(row), row.blame_ns) for row in rows if row.stack and row.stack.frames)
     place, blame_ns, _ = largest(sites)
     whole_ns = sum(row.blame_ns for row in rows)
     if place and blame_ns >= NAMED_PART * whole_ns:
-        released = f"it was let go at {place} ({share(blame_ns, whole_ns)} of the blame)"
+        released = f"it was let go {place} ({share(blame_ns, whole_ns)} of the blame)"
         return f"{holder}, and {released}." if holder else f"I{released[1:]}."
     return f"{holder}." if holder else _owning_thread(first)
+
+
+def _release_place(row: ReleaseSum) -> str:
+    by = f"by {printable(row.thread.name)} " if row.thread else ""
+    return f"{by}at {chain(row.stack or NO_STACK, FRAMES)}"
 
 
 def _holding_call(report: Report, first: LockTotal) -> str:

@@ -63,13 +63,21 @@ def test_the_costliest_lock_for_whom_where_and_held_by_whom() -> None:
         "The mutex Manager costs most: 100 waits took 9.0 s, 100.0 % of all waiting for locks, "
         "the longest 500.0 ms.",
         "worker/71 waits for it most, 8.0 s (100.0 %).",
-        "It was let go at label <- create (66.7 % of the blame).",
+        "It was let go by worker at label <- create (66.7 % of the blame).",
         "It is waited for at label <- create (100.0 % of the waits of 1.0 ms or more).",
     )
 
 
-def test_nobody_is_named_who_stands_for_little() -> None:
+def test_threads_of_one_name_are_named_together() -> None:
     threads = [Thread(7, 70 + number, "worker") for number in range(8)]
+    waits = tuple(WaitSum(LOCK, Kind.MUTEX, STACK, thread, None, 10, SECOND, SECOND) for thread in threads)
+    assert "8 threads named worker wait for it most, 8.0 s (100.0 %)." in said(
+        Report(INFO, (TOTAL,), waits=waits)
+    )
+
+
+def test_nobody_is_named_who_stands_for_little() -> None:
+    threads = [Thread(7, 70 + number, f"worker {number}") for number in range(8)]
     waits = tuple(WaitSum(LOCK, Kind.MUTEX, STACK, thread, None, 10, SECOND, SECOND) for thread in threads)
     owners = tuple(OwnerSum(thread.tid, "worker", 10, SECOND, 0) for thread in threads)
     rows = (
