@@ -144,10 +144,10 @@ class Elf:
         for segment in self._segments:
             if segment.kind == PT_GNU_EH_FRAME and segment.size >= 8:
                 return guarded(self._indexed_eh_frame, segment)
-        section = self.file.get_section_by_name(".eh_frame") if self.file.num_sections() else None
-        if section is None:
+        data = self.section(".eh_frame")
+        if data is None:
             return None
-        return EhFrame(guarded(section.data), section["sh_addr"], b"", 0)
+        return EhFrame(data, guarded(self.file.get_section_by_name, ".eh_frame")["sh_addr"], b"", 0)
 
     def _indexed_eh_frame(self, header: Segment) -> EhFrame | None:
         index = self.read(header.offset, header.size)

@@ -55,9 +55,10 @@ def find_process(pid: int) -> Process:
     if pid <= 0 or not folder.exists():
         raise _no_process(pid)
     try:
-        _check_kind(pid, _stat_fields(pid))
+        check_kind(pid, _stat_fields(pid))
         process = _identify(pid)
-        _check_machine(pid, process.comm)
+        with (folder / "exe").open("rb") as program:
+            check_machine(f"{process.comm} ({pid})", program.read(20))
         with (folder / "maps").open("rb") as maps:
             maps.read(1)
     except (FileNotFoundError, ProcessLookupError):
@@ -79,7 +80,7 @@ def read_mappings(pid: int) -> tuple[Mapping, ...]:
         raise _ended(pid) from None
     if not lines:
         raise _ended(pid)
-    return tuple(_mapping(line) for line in lines)
+    return tuple(parse_mapping(line) for line in lines)
 
 
 def thread_ids(pid: int) -> tuple[int, ...]:
@@ -120,7 +121,8 @@ def _device(number: int) -> str:
     return f"{os.major(number):02x}:{os.minor(number):02x}"
 
 
-def _mapping(line: bytes) -> Mapping:
+def parse_mapping(line: bytes) -> Mapping:
+    """A line of /proc/PID/maps."""
     fields = line.split(None, 5)
     start, _, end = fields[0].partition(b"-")
     path = os.fsdecode(fields[5]).replace("\\012", "\n").removesuffix(DELETED) if len(fields) > 5 else ""
@@ -136,7 +138,8 @@ def _stat_fields(pid: int) -> list[str]:
     return text[text.rindex(b")") + 2 :].decode().split()
 
 
-def _check_kind(pid: int, stat: list[str]) -> None:
+def check_kind(pid: int, stat: list[str]) -> None:
+    """Raises TargetError for what is no user process; `stat`: /proc/PID/stat from the state on."""
     if stat[0] in "ZX":
         raise TargetError(f"process {pid} has ended: it is a zombie", "its parent has not waited for it yet")
     if int(stat[6]) & PF_KTHREAD:
@@ -162,13 +165,12 @@ def _identify(pid: int) -> Process:
     )
 
 
-def _check_machine(pid: int, comm: str) -> None:
-    with (_folder(pid) / "exe").open("rb") as program:
-        header = program.read(20)
+def check_machine(name: str, header: bytes) -> None:
+    """Raises TargetError where the program's first 20 bytes are not those of 64-bit x86."""
     if header[4:5] == b"\x01":
-        raise TargetError(f"{comm} ({pid}) is a 32-bit process", "lockwatch traces 64-bit programs only")
+        raise TargetError(f"{name} is a 32-bit process", "lockwatch traces 64-bit programs only")
     if int.from_bytes(header[18:20], "little") != EM_X86_64:
-        raise TargetError(f"{comm} ({pid}) is no x86-64 program")
+        raise TargetError(f"{name} is no x86-64 program", "lockwatch traces x86-64 programs only")
 
 
 def _no_process(pid: int) -> LockwatchError:

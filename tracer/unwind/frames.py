@@ -39,38 +39,20 @@ def read_frames(section: EhFrame, machines: Machines) -> Frames:
         raise FileError("unwind section too large")
     rows: list[int] = []
     functions: list[int] = []
-    if not _read_functions(section, machines, rows, functions):
+    if not _append(_functions(section, machines), rows, functions):
         functions.sort()
         # Where functions overlap, the real row of a pc wins over the gap's, whose low half is 0.
         rows = list({row >> 32: row for row in sorted(rows)}.values())
     return Frames(array("Q", rows), array("Q", functions))
 
 
-def _read_functions(section: EhFrame, machines: Machines, rows: list[int], functions: list[int]) -> bool:
-    """Appends all rows; after each function one of type ROW_NONE (0), unless the next begins there.
+def _append(found: Iterable[tuple[int, int, list[int]]], rows: list[int], functions: list[int]) -> bool:
+    """Appends all functions' rows; after each function one of type ROW_NONE (0), unless the next begins there.
 
     Returns whether they ascend.
     """
-    data, address, unpack = section.data, section.address, HEAD.unpack_from
-    cies: dict[int, Cie | None] = {}
-    budget, end, ascending = len(data), -1, True
-    for at in _function_offsets(section):
-        length, pointer, begin, size = unpack(data, at)
-        budget -= length
-        identity = at + 4 - pointer
-        try:
-            cie = cies[identity]
-        except KeyError:
-            cie = cies[identity] = read_cie(section, identity, machines)
-        if cie is None:
-            continue
-        if cie.encoding == PC_RELATIVE_4 and cie.augmented and data[at + 16] < 0x80:
-            pc, program = address + at + 8 + begin, data[at + 17 + data[at + 16] : at + 4 + length]
-        else:
-            pc, size, program = _unusual(section, at, length, cie)
-        if pc < 0 or size <= 0 or pc + size >= TEXT_LIMIT:
-            continue
-        relative = cie.machine.rows(program)
+    end, ascending = -1, True
+    for pc, size, relative in found:
         if relative[-1] >> 32 >= size:
             relative = [row for row in relative if row >> 32 < size]
         if pc == end:
@@ -82,9 +64,36 @@ def _read_functions(section: EhFrame, machines: Machines, rows: list[int], funct
         end = pc + size
         rows.append(end << 32)
         functions.append(base | size)
-        if budget < 0 or len(rows) > ROWS_LIMIT:
-            raise FileError("damaged unwind section: too many functions")
+        if len(rows) > ROWS_LIMIT:
+            raise FileError("damaged unwind section: too many rows")
     return ascending
+
+
+def _functions(section: EhFrame, machines: Machines) -> Iterator[tuple[int, int, list[int]]]:
+    """Each readable function's pc, its size and its rows relative to the pc."""
+    data, address, unpack = section.data, section.address, HEAD.unpack_from
+    cies: dict[int, Cie | None] = {}
+    budget = len(data)
+    for at in _function_offsets(section):
+        length, pointer, begin, size = unpack(data, at)
+        if at + 4 + length > len(data):
+            continue
+        budget -= length
+        if budget < 0:
+            raise FileError("damaged unwind section: its functions overlap")
+        identity = at + 4 - pointer
+        try:
+            cie = cies[identity]
+        except KeyError:
+            cie = cies[identity] = read_cie(section, identity, machines)
+        if cie is None:
+            continue
+        if cie.encoding == PC_RELATIVE_4 and cie.augmented and data[at + 16] < 0x80:
+            pc, program = address + at + 8 + begin, data[at + 17 + data[at + 16] : at + 4 + length]
+        else:
+            pc, size, program = _unusual(section, at, length, cie)
+        if 0 <= pc < pc + size < TEXT_LIMIT:
+            yield pc, size, cie.machine.rows(program)
 
 
 def _function_offsets(section: EhFrame) -> Iterable[int]:
