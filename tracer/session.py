@@ -17,6 +17,7 @@ from tracer.kernel import programs, tracing
 from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.probe import SWITCHED_OFF, MutexProbe
 from tracer.kernel.tracing import KernelTracing
+from tracer.kernel.trimming import release_compiler
 from tracer.kernel.windows import remove_stale
 from tracer.launching import Launched
 from tracer.listening import Listener
@@ -91,6 +92,7 @@ class Session:
         self._audit = Audit()
         gc.enable()
         gc.freeze()
+        release_compiler()
         self._listener = Listener(
             self._config, kernel, tables, processes, resolver, finder, self.symbolizer, self._requests
         )
