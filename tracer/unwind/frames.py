@@ -47,7 +47,7 @@ def read_frames(section: EhFrame, machines: Machines) -> Frames:
 
 
 def _append(found: Iterable[tuple[int, int, list[int]]], rows: list[int], functions: list[int]) -> bool:
-    """Appends all functions' rows; after each function one of type ROW_NONE (0), unless the next begins there.
+    """Appends all rows; after each function one of type ROW_NONE (0), unless the next begins there.
 
     Returns whether they ascend.
     """
