@@ -1,15 +1,13 @@
-/* Takes mutexes at a known rate and says how often: `rate THREADS WORK [OTHER_WORK [SECONDS]]`.
+/* Takes mutexes at a known rate: `rate SECONDS THREADS WORK [OTHER_WORK]`, by the protocol of truth.h.
  *
- * Each thread has a mutex of its own and takes it once per WORK rounds of an empty loop; every eighth time it
- * takes one that all share, too. With OTHER_WORK it changes between the two every second. THREADS 0 does nothing.
- * Prints "ready", starts at the first line on stdin (or at once and for SECONDS, if given), stops at the next,
- * and prints a line "0xADDRESS COUNT" per mutex.
+ * Each thread has a mutex of its own and takes it once per WORK rounds of an empty loop; every eighth time it takes
+ * one that all share, too. With OTHER_WORK it changes between the two every second. The JSON line tells how often
+ * each mutex was taken, and `own` sums up the threads' own ones.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_THREADS = 64, SHARED_EVERY = 8 };
@@ -27,12 +25,14 @@ static long work[2];
 static atomic_int stopped;
 static atomic_int phase;
 
-static void spin(long rounds) {
+static void spin(long rounds)
+{
     for (volatile long i = 0; i < rounds; i++)
         ;
 }
 
-static void *take(void *argument) {
+static void *take(void *argument)
+{
     struct own *mine = argument;
     while (!stopped) {
         pthread_mutex_lock(&mine->mutex);
@@ -48,7 +48,8 @@ static void *take(void *argument) {
     return NULL;
 }
 
-static void *swing(void *unused) {
+static void *swing(void *unused)
+{
     for (int second = 1; !stopped; second++) {
         sleep(1);
         phase = second & 1;
@@ -56,41 +57,44 @@ static void *swing(void *unused) {
     return unused;
 }
 
-static void await_line(void) {
-    char line[16];
-    if (!fgets(line, sizeof line, stdin))
-        exit(1);
+static void print(const char *before, const void *mutex, long taken)
+{
+    printf("%s{\"address\": \"%p\", \"taken\": %ld}", before, mutex, taken);
 }
 
-int main(int count, char **arguments) {
+int main(int count, char **arguments)
+{
     pthread_t threads[MOST_THREADS], swinger;
-    int wanted = count > 1 ? atoi(arguments[1]) : 1;
-    work[0] = count > 2 ? atol(arguments[2]) : 0;
-    work[1] = count > 3 ? atol(arguments[3]) : work[0];
-    int seconds = count > 4 ? atoi(arguments[4]) : 0;
-    if (wanted > MOST_THREADS)
+    char line[16];
+    if (count < 4 || atoi(arguments[2]) > MOST_THREADS)
         return 2;
-    for (int i = 0; i < wanted; i++)
-        pthread_mutex_init(&own[i].mutex, NULL);
-    puts("ready");
+    int seconds = atoi(arguments[1]), wanted = atoi(arguments[2]);
+    work[0] = atol(arguments[3]);
+    work[1] = count > 4 ? atol(arguments[4]) : work[0];
+    printf("ready %d\n", getpid());
     fflush(stdout);
-    if (!seconds)
-        await_line();
-    for (int i = 0; i < wanted; i++)
+    if (!fgets(line, sizeof line, stdin))
+        return 1;
+    for (int i = 0; i < wanted; i++) {
+        pthread_mutex_init(&own[i].mutex, NULL);
         pthread_create(&threads[i], NULL, take, &own[i]);
+    }
     if (work[1] != work[0])
         pthread_create(&swinger, NULL, swing, NULL);
-    if (seconds)
-        sleep(seconds);
-    else
-        await_line();
+    sleep(seconds);
     stopped = 1;
-    for (int i = 0; i < wanted; i++)
+    long total = 0;
+    for (int i = 0; i < wanted; i++) {
         pthread_join(threads[i], NULL);
+        total += own[i].taken;
+    }
+    printf("{\"pid\": %d, \"seconds\": %d, \"own\": %ld, \"mutexes\": [", getpid(), seconds, total);
+    print("", &shared, shared_taken);
     for (int i = 0; i < wanted; i++)
-        printf("%p %ld\n", (void *)&own[i].mutex, own[i].taken);
-    printf("%p %ld\n", (void *)&shared, shared_taken);
+        print(", ", &own[i].mutex, own[i].taken);
+    puts("]}");
     fflush(stdout);
-    await_line();
+    while (fgets(line, sizeof line, stdin))
+        ;
     return 0;
 }
