@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from tracer.blocking import BlockedFinder
 from tracer.config import TraceConfig

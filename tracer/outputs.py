@@ -1,4 +1,4 @@
-"""The files that a trace or a report is written to: opened before anything else, so that a bad name costs nothing."""
+"""The files that a report is written to: opened first, so that a bad name costs nothing."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Outputs:
         self.people: TextIO = sys.stdout
 
     def add(self, option: str, path: str | None, view: View) -> None:
-        """Opens `path` for a view. Raises UsageError for a second `-`, FileError for a file that cannot be written."""
+        """Opens `path` for a view. Raises UsageError for a second `-`, FileError for a bad file."""
         if path is None:
             return
         if path == STDOUT:

@@ -88,7 +88,7 @@ class Resolver:
         return len(frames), sum(frame.function is None for frame in frames)
 
     def site(self, way: Way, stack_id: int) -> Site:
-        """What the word is. Without a stack it is what the way's first stack said, or else a guess by the call."""
+        """What the word is. Without a stack: what the way's first stack said, or else a guess by the call."""
         known = self._sites.get((way, stack_id))
         if known is not None:
             return known
@@ -132,7 +132,8 @@ class Resolver:
         if facts is None:
             return known or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
         kind = max(facts.kinds, key=lambda each: facts.kinds[each])
-        object_class = max(facts.objects, key=lambda each: facts.objects[each])
+        # Waits of the trace's first moments are told of no class: the classes are still being looked for.
+        object_class = max(facts.objects, key=lambda each: (each != 0, facts.objects[each]))
         stack = self.stack(max(facts.stacks, key=lambda each: facts.stacks[each]))
         return self._namer.lock(pid, base, kind, object_class, stack)
 

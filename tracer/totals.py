@@ -9,6 +9,7 @@ from tracer.kernel import records as raw
 from tracer.model.kinds import ReleaseKind
 from tracer.model.locks import Lock
 from tracer.model.waits import LockTotal, OwnerSum, ReleaseSum
+from tracer.probe.estimate import Acquisitions
 from tracer.resolving import Resolver, Way
 
 LockKey = tuple[int, int]  # pid, base address
@@ -72,6 +73,22 @@ def _with_wait(total: raw.WaitTotal | None, event: raw.WaitEvent, threshold_ns: 
     )
 
 
+def with_acquisitions(
+    totals: Mapping[LockKey, LockTotal], acquisitions: Mapping[LockKey, Acquisitions]
+) -> dict[LockKey, LockTotal]:
+    """How often the probe saw each lock taken. A lock that it did not see keeps None: no mutex of libc."""
+    found = dict(totals)
+    for key, taken in acquisitions.items():
+        if key in found:
+            found[key] = replace(
+                found[key],
+                acquisitions=taken.count,
+                acquisitions_estimated=taken.estimated,
+                acquisitions_saturated=taken.saturated,
+            )
+    return found
+
+
 def _total(total: raw.WaitTotal, lock: Lock) -> LockTotal:
     return LockTotal(
         lock=lock,
@@ -111,8 +128,8 @@ def blame_rows(
 ) -> list[ReleaseSum]:
     """The rows of every lock, which add up to its ended waits.
 
-    What no release has been charged with - hand-over after the last release, the time that a thread which lost
-    the race ran before it slept again - goes to `no release seen`.
+    What no release has been charged with - hand-over after the last release, the time that a thread which
+    lost the race ran before it slept again - goes to `no release seen`.
     """
     rows = list(releases)
     charged: dict[LockKey, int] = defaultdict(int)

@@ -61,5 +61,5 @@ def _field(image: bytes, at: int, members: int, bitfields: bool, text: int, fiel
     for index in range(members):
         name, _type, bits = MEMBER.unpack_from(image, at + index * MEMBER.size)
         if image.startswith(wanted, text + name):
-            return (bits & 0xFFFFFF if bitfields else bits) // 8
+            return int(bits & 0xFFFFFF if bitfields else bits) // 8
     return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tracer import abi
 from tracer.errors import MachineError
-from tracer.kernel import btf, compiler, environment, programs, syscalls
+from tracer.kernel import btf, compiler, environment, probe_maps, programs, syscalls
 from tracer.kernel import records as raw
 from tracer.kernel.rings import RingReader
 from tracer.process import Process
@@ -80,7 +80,10 @@ class KernelTracing:
         self._capacity = _capacities(tables, processes)
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
-        self.module = programs.compile_parts(parts, self._definitions(tables, threshold_ns))
+        definitions = self._definitions(tables, threshold_ns)
+        if parts.probe:
+            definitions |= probe_maps.definitions()
+        self.module = programs.compile_parts(parts, definitions)
         self.table_full = 0
         self._statistics: int | None = None
 
@@ -101,7 +104,7 @@ class KernelTracing:
         offset = btf.run_delay_offset()
         if offset is not None:
             definitions["TASK_RUN_DELAY"] = offset
-        namespace = os.stat("/proc/self/ns/pid")
+        namespace = Path("/proc/self/ns/pid").stat()
         if namespace.st_ino != INITIAL_PID_NAMESPACE:
             definitions |= {"FRONTEND_NS_DEVICE": namespace.st_dev, "FRONTEND_NS_INODE": namespace.st_ino}
         return definitions
