@@ -23,6 +23,7 @@ enum futex_command {
 /* glibc's values of a word that somebody waits for. */
 #define MUTEX_CONTENDED 2
 #define RWLOCK_PHASE_HELD 3
+#define RWLOCK_READERS_WAIT 4 /* a bit of its count of readers */
 
 /* How long a thread that has lost the race for a lock may run before it sleeps again. */
 #define RETRY_NS 8000
@@ -45,11 +46,16 @@ INLINE int is_wake(u32 command) {
            command == FUTEX_CMP_REQUEUE_PI;
 }
 
-/* The part of the expected value that tells ways of waiting apart: readers from writers of one rwlock.
- * Elsewhere it is a count, a generation or a tid, and says nothing.
+/* The part of the expected value that tells ways of waiting apart: readers from writers of one rwlock, a mutex
+ * that is taken again from the condition variable around it, and what a signaller waits for. The rest of it is
+ * a count, a generation or a tid, and says nothing.
  */
 INLINE u32 way_of_waiting(u32 command, u32 value) {
-    return command == FUTEX_WAIT_BITSET && value <= RWLOCK_PHASE_HELD ? value : 0;
+    if (command == FUTEX_WAIT)
+        return value == MUTEX_CONTENDED ? value : value & FUTEX_WAITERS ? FUTEX_WAITERS : value & 1;
+    if (command == FUTEX_WAIT_BITSET)
+        return value <= RWLOCK_PHASE_HELD ? value : value & RWLOCK_READERS_WAIT;
+    return 0;
 }
 
 struct futex_call {

@@ -42,6 +42,7 @@ def parked(*command: str | Path) -> Iterator[Parked]:
         process.kill()
         process.wait()
         process.stdout.close()
+        Path(f"/tmp/perf-{process.pid}.map").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

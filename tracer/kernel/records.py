@@ -206,7 +206,8 @@ WAIT_BEFORE_ATTACH = abi.number("WAIT_BEFORE_ATTACH")
 WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
 
 HISTOGRAM_SLOTS = abi.number("HISTOGRAM_SLOTS")
-COMMAND_MASK, WAIT_BITSET = 127, 9  # of futex(2)
+COMMAND_MASK, WAIT, WAIT_BITSET = 127, 0, 9  # of futex(2)
+FUTEX_WAITERS = 1 << 31
 
 OUTCOMES = ("woken", "timeout", "interrupted", "failed")  # by enum outcome
 
@@ -270,4 +271,9 @@ def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:
 
 def way_of_waiting(operation: int, value: int) -> int:
     """The part of the expected value that waits are told apart by, as bpf/waits.h has it."""
-    return value if operation & COMMAND_MASK == WAIT_BITSET and value <= 3 else 0
+    command = operation & COMMAND_MASK
+    if command == WAIT:
+        return value if value == 2 else value & FUTEX_WAITERS or value & 1
+    if command == WAIT_BITSET:
+        return value if value <= 3 else value & 4
+    return 0
