@@ -24,7 +24,12 @@ class Memory:
             ) from error
         except OSError as error:
             raise TargetError(f"cannot read the memory of process {pid}: {error.strerror}") from error
-        self.close = weakref.finalize(self, os.close, self._fd)
+        self._finalizer = weakref.finalize(self, os.close, self._fd)
+
+    def close(self) -> None:
+        """From here on everything reads as None."""
+        self._finalizer()
+        self._fd = -1
 
     def read_some(self, address: int, size: int) -> bytes:
         """Up to `size` bytes: as many as are mapped from `address` on."""
