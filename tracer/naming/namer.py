@@ -10,17 +10,20 @@ from tracer.model.locks import Lock
 from tracer.model.stacks import Stack
 from tracer.naming import places, sites
 from tracer.naming.domains import DOMAIN_CLASS, LIST_CLASS, DomainNames
+from tracer.naming.exports import exported_address
 from tracer.naming.gil import RUNTIME, gil_part
 from tracer.naming.members import MemberFinder
 from tracer.naming.objects import Instance, ObjectClass, Objects
+from tracer.naming.pools import pool_job
 from tracer.naming.reading import Reader
-from tracer.process import Process
+from tracer.process import Process, thread_ids, thread_name
 from tracer.symbols.names import clean
 from tracer.symbols.symbolizer import Symbolizer
 
 Labels = Callable[[int, int], str | None]
 """(pid, reference to an object) -> what the object calls itself."""
 
+LIBVIRT = "libvirt"
 MOST_NAMES_KEPT = 100_000
 
 
@@ -111,7 +114,7 @@ class Namer:
         memory = Memory(process.pid)
 
         def exported(name: str) -> int | None:
-            return self._symbolizer.function_address(process.pid, name)
+            return exported_address(self._symbolizer, process.pid, name)
 
         return _Target(
             process.pid,
@@ -132,6 +135,7 @@ class Namer:
             self._in_file(target, base)
             or self._of_thread(target, base, kind, stack)
             or self._of_object(target, base, kind, reference)
+            or self._of_pool(target, base, kind, stack)
             or self._by_site(base, kind, stack)
         )
 
@@ -190,6 +194,16 @@ class Namer:
         labelled = f'{class_name} "{label}"' if label else class_name
         return Name(labelled + member, class_name + member, class_name)
 
+    def _of_pool(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
+        caller = sites.first_caller(stack)
+        if caller is None or not caller.module.startswith(LIBVIRT):
+            return None
+        job = pool_job(target.memory, target.mappings.is_code, lambda: thread_names(target.pid), base)
+        if job is None:
+            return None
+        name = f'virThreadPool "{job}"' + _suffix(kind)
+        return Name(name, name, "virThreadPool")
+
     def _arena(self, target: _Target, base: int) -> Name:
         if self._symbolizer.module_of(target.pid, base) is not None:
             return Name("malloc main arena", "malloc main arena")
@@ -199,12 +213,21 @@ class Namer:
     def _by_site(self, base: int, kind: Kind, stack: Stack) -> Name:
         structure = sites.known_structure(stack)
         if structure is not None:
-            suffix = "" if kind in (Kind.MUTEX, Kind.RWLOCK) else f" {kind}"
-            return Name(structure + suffix, structure + suffix, structure, weak=True)
+            name = structure + _suffix(kind)
+            return Name(name, name, structure, weak=True)
         words = sites.in_words(sites.NOUNS[kind], stack)
         return Name(words, words, weak=True)
 
 
 def _member(instance: Instance, base: int, kind: Kind) -> str:
-    member = instance.member(base)
-    return f"{member} {kind}" if kind in (Kind.COND, Kind.SEM, Kind.JOB) else member
+    return instance.member(base) + _suffix(kind)
+
+
+def _suffix(kind: Kind) -> str:
+    """Tells what is no plain lock from the lock beside it."""
+    return "" if kind in (Kind.MUTEX, Kind.RWLOCK, Kind.PI_MUTEX, Kind.OTHER) else f" {kind}"
+
+
+def thread_names(pid: int) -> set[str]:
+    """Of all its threads."""
+    return {name for tid in thread_ids(pid) if (name := thread_name(pid, tid)) is not None}

@@ -59,6 +59,11 @@ class Mappings:
             found = self._find(address)
         return found
 
+    def is_code(self, address: int) -> bool:
+        """Executable, as of the last reading."""
+        found = self._find(address)
+        return found is not None and found.executable
+
     def _find(self, address: int) -> Mapping | None:
         index = bisect_right(self._starts, address) - 1
         if index < 0 or address >= self._mappings[index].end:

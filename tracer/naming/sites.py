@@ -22,6 +22,9 @@ NOUNS = {
 
 WRAPPER_MODULES = re.compile(r"(libc|libpthread|ld-linux[^/]*|ld|libstdc\+\+|libc\+\+)[.-].*|\[vdso\]")
 
+UNNAMED_WRAPPERS = re.compile(r"libglib-2\.0\..*")
+"""glib locks in functions of its own that a stripped file does not name."""
+
 WRAPPERS = re.compile(
     r"_*(pthread_|sem_|mtx_|cnd_|thrd_|call_once|futex|lll_|gthread_)"
     r"|g_(mutex|rec_mutex|rw_lock|cond|static_|once|bit_|pointer_bit_)\w*"
@@ -57,10 +60,15 @@ def first_caller(stack: Stack) -> Frame | None:
     """The innermost frame that belongs to the program rather than to locking itself; of a stack that has no
     such frame the outermost."""
     for frame in stack.frames:
-        wraps = WRAPPER_MODULES.fullmatch(frame.module) or WRAPPERS.match(frame.function or "")
-        if not wraps:
+        if not _only_locks(frame):
             return frame
     return stack.frames[-1] if stack.frames else None
+
+
+def _only_locks(frame: Frame) -> bool:
+    if frame.function is None:
+        return bool(WRAPPER_MODULES.fullmatch(frame.module) or UNNAMED_WRAPPERS.fullmatch(frame.module))
+    return bool(WRAPPER_MODULES.fullmatch(frame.module) or WRAPPERS.match(frame.function))
 
 
 def known_structure(stack: Stack) -> str | None:

@@ -57,8 +57,10 @@ class ThreadRecords:
                 yield from self._walk(head, following)
 
     def _walk(self, head: int, link: int) -> Iterator[ThreadRecord]:
-        for _ in range(MOST_THREADS):
-            record = self._record(link - LIST) if link != head else None
+        seen = {head}
+        while link not in seen and len(seen) < MOST_THREADS:
+            seen.add(link)
+            record = self._record(link - LIST)
             if record is None:
                 return
             yield record
