@@ -13,7 +13,8 @@ from tracer.aggregate import fold
 from tracer.auditing import Audit
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import ProbeMode, TraceConfig
-from tracer.kernel import programs, tracing
+from tracer.kernel import environment, programs
+from tracer.kernel.capacity import Capacity, enough_capacity, likely_capacity
 from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.probe import SWITCHED_OFF, MutexProbe
 from tracer.kernel.tracing import KernelTracing
@@ -73,6 +74,7 @@ class Session:
     def attach(self) -> TraceInfo:
         """Up to the last hook on. Raises LockwatchError."""
         gc.disable()  # nothing is garbage yet: a tenth of the time to get attached
+        environment.require_privileges()
         processes = [find_process(pid) for pid in dict.fromkeys(self._config.pids)]
         self._stop = Stop([process.pid for process in processes])
         self._closing.callback(self._stop.close)
@@ -101,15 +103,17 @@ class Session:
         return self._info
 
     def _load(self, processes: Sequence[Process]) -> tuple[KernelTracing, Tables]:
-        """The tables are built while another thread imports bcc: both take about as long."""
+        """The tables are built while another thread compiles: both take about as long."""
+        pids = [process.pid for process in processes]
+        for pid in pids:
+            self.symbolizer.watch(pid)
+        self._requests = Requests(self._config, processes, self.symbolizer)
         with ThreadPoolExecutor(1) as pool:
-            library = pool.submit(tracing.library_loaded)
-            for process in processes:
-                self.symbolizer.watch(process.pid)
-            tables = build([process.pid for process in processes])
-            self._requests = Requests(self._config, processes, self.symbolizer)
-            library.result()
-        kernel = KernelTracing(tables, processes, self._config.threshold_ns, self._parts())
+            compiling = pool.submit(self._compile, likely_capacity(pids), len(pids))
+            tables = build(pids)
+            kernel = compiling.result()
+        if not kernel.capacity.holds(tables, pids):
+            kernel = self._compile(enough_capacity(tables, pids), len(pids))
         self._closing.callback(kernel.close)
         self._closing.callback(self._requests.close)
         self._probe = self._mutex_probe(kernel, processes)
@@ -125,6 +129,9 @@ class Session:
             if tables.extend(process.pid) and kernel.fill(tables):
                 kernel.watch(process, tables)
                 self.symbolizer.refresh(process.pid)
+
+    def _compile(self, capacity: Capacity, targets: int) -> KernelTracing:
+        return KernelTracing(capacity, targets, self._config.threshold_ns, self._parts())
 
     def _parts(self) -> programs.Parts:
         return programs.Parts(

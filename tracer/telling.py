@@ -69,8 +69,10 @@ class RecordingTeller:
         return self.failure is None
 
     def wait(self, wait: Wait, corrects: bool) -> None:
-        """What is told before its wait is closed would stand there twice: only the close is kept."""
-        self._recorder.wait(wait)
+        if corrects:
+            self._recorder.correct(wait)
+        else:
+            self._recorder.wait(wait)
 
     def release(self, release: Release) -> None:
         if self.failure is None:

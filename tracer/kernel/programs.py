@@ -43,7 +43,9 @@ class Parts:
     @property
     def files(self) -> tuple[str, ...]:
         """All files, each after those that it uses: the maps of the futex part are there for all."""
-        chosen = [f"{name}.bpf.c" for name in ("sched", "requests", "objects", "probe") if getattr(self, name)]
+        chosen = [
+            f"{name}.bpf.c" for name in ("sched", "requests", "objects", "probe") if getattr(self, name)
+        ]
         return (TABLES, *chosen, *FUTEX_PARTS)
 
 

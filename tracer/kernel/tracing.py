@@ -3,41 +3,27 @@
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tracer import abi
 from tracer.errors import MachineError
-from tracer.kernel import btf, compiler, environment, probe_maps, programs, syscalls
+from tracer.kernel import btf, environment, probe_maps, programs, syscalls
 from tracer.kernel import records as raw
+from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE, Capacity
 from tracer.kernel.rings import RingReader
 from tracer.process import Process
 from tracer.unwind.tables import Tables
 
 EVENT_PAGES = 1024  # 4 MiB: two seconds of 10,000 long waits a second with their releases
 ENTRIES = 1 << 16
-SPARE = 2  # tables hold this many times what the target has when the trace starts
-LEAST_ROWS, LEAST_BLOCKS, LEAST_MAPPINGS = 1 << 18, 1 << 16, 512
-MAPPING_SIZE = abi.layout("mapping").size
-BLOCK_SIZE = abi.layout("row_block").size
+ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
 
 TARGET = abi.layout("target").packing
 OTHER_NAMESPACE = abi.number("TARGET_OTHER_PID_NAMESPACE")
 INITIAL_PID_NAMESPACE = 4026531836  # inode: PROC_PID_INIT_INO of the kernel
-
-
-def power_of_two(least: int) -> int:
-    return 1 << max(least - 1, 1).bit_length()
-
-
-def _capacities(tables: Tables, processes: Sequence[Process]) -> tuple[int, int, int]:
-    """Rows and blocks of all files, mappings of one process, each with room to grow."""
-    most = max((len(tables.mappings(process.pid)) // MAPPING_SIZE for process in processes), default=0)
-    rows = max(power_of_two(len(tables.rows) * SPARE), LEAST_ROWS)
-    blocks = max(power_of_two(len(tables.blocks) // BLOCK_SIZE * SPARE), LEAST_BLOCKS)
-    return rows, blocks, max(power_of_two(most * SPARE), LEAST_MAPPINGS)
 
 
 @dataclass(slots=True)
@@ -67,38 +53,36 @@ class Counters:
 
 
 class KernelTracing:
-    """Compiled for the tables of its targets; nothing is traced before `watch`, nothing after `close`.
+    """Compiled for tables of a given size; nothing is traced before `watch`, nothing after `close`.
 
     Raises MachineError or NotPermittedError where the machine does not allow it.
     """
 
-    def __init__(
-        self, tables: Tables, processes: Sequence[Process], threshold_ns: int, parts: programs.Parts
-    ) -> None:
+    def __init__(self, capacity: Capacity, targets: int, threshold_ns: int, parts: programs.Parts) -> None:
         self._tracefs = environment.require_tracefs()
-        self._targets = len(processes)
-        self._capacity = _capacities(tables, processes)
+        self._targets = targets
+        self.capacity = capacity
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
-        definitions = self._definitions(tables, threshold_ns)
+        definitions = self._definitions(threshold_ns)
         if parts.probe:
             definitions |= probe_maps.definitions()
         self.module = programs.compile_parts(parts, definitions)
         self.table_full = 0
         self._statistics: int | None = None
 
-    def _definitions(self, tables: Tables, threshold_ns: int) -> dict[str, int]:
-        rows, blocks, mappings = self._capacity
+    def _definitions(self, threshold_ns: int) -> dict[str, int]:
+        mappings = self.capacity.mappings
         definitions = {
             "EVENT_PAGES": EVENT_PAGES,
             "THREADS_CAPACITY": ENTRIES,
             "WAITS_CAPACITY": ENTRIES,
             "STACKS_CAPACITY": ENTRIES,
-            "ROWS_CAPACITY": rows,
-            "BLOCKS_CAPACITY": blocks,
+            "ROWS_CAPACITY": self.capacity.rows,
+            "BLOCKS_CAPACITY": self.capacity.blocks,
             "MAPPINGS_CAPACITY": mappings * 2 * self._targets,
             "MAPPING_STEP": mappings // 2,
-            "ROW_STEP": max(power_of_two(tables.deepest_block + 1) // 2, 64),
+            "ROW_STEP": ROW_STEP,
             "THRESHOLD_NS": threshold_ns,
         }
         offset = btf.run_delay_offset()
@@ -122,7 +106,7 @@ class KernelTracing:
         """Writes rows and blocks that are new since the last call. False where they do not fit any more."""
         packed = tables.blocks
         rows, blocks = len(tables.rows), len(packed) // BLOCK_SIZE
-        if rows > self._capacity[0] or blocks > self._capacity[1]:
+        if rows > self.capacity.rows or blocks > self.capacity.blocks:
             self.table_full += 1
             return False
         rows_before, blocks_before = self._written
@@ -141,7 +125,7 @@ class KernelTracing:
     def watch(self, process: Process, tables: Tables) -> bool:
         """Traces a process from now on, or with its mappings of now. False where they do not fit."""
         mappings = tables.mappings(process.pid)
-        count, capacity = len(mappings) // MAPPING_SIZE, self._capacity[2]
+        count, capacity = len(mappings) // MAPPING_SIZE, self.capacity.mappings
         if count > capacity:
             self.table_full += 1
             return False
@@ -243,8 +227,3 @@ class KernelTracing:
         if self._statistics is not None:
             os.close(self._statistics)
             self._statistics = None
-
-
-def library_loaded() -> None:
-    """Imports bcc: a tenth of a second or more that can pass while the tables are built."""
-    compiler.bcc()

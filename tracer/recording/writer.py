@@ -18,6 +18,9 @@ from tracer.recording.schema import storable
 
 # How long the end of a trace waits for somebody who reads the file.
 FINISH_BUSY_MS = 10_000
+CORRECTION = (
+    "UPDATE wait SET wait_ns = ?, outcome = ?, sleeps = ?, owner_confirmed = ? WHERE start_ns = ? AND thread = ?"
+)
 
 
 class Recorder:
@@ -66,6 +69,20 @@ class Recorder:
                 int(owner is not None and owner.confirmed),
                 ids.request(wait.request),
                 ids.request(wait.owner_request),
+            ),
+        )
+
+    def correct(self, wait: Wait) -> None:
+        """Queues what has become of a wait that was queued before it was known to be over."""
+        self._pending.update(
+            CORRECTION,
+            (
+                wait.wait_ns,
+                OUTCOME_IDS[wait.outcome],
+                wait.sleeps,
+                int(wait.owner is not None and wait.owner.confirmed),
+                wait.started_ns - self._started_ns,
+                self._ids.waiter(wait.thread),
             ),
         )
 
