@@ -47,9 +47,9 @@ GIVE = stack("give_back", "main")
 
 
 def waits() -> Iterator[Wait]:
-    """40 waits for the table (160 ms) in the first second, 20 for the image (60 ms) in the second one."""
+    """40 for the table (160 ms), the first one before the trace's start; a second later 20 for the image (60 ms)."""
     for number in range(40):
-        start = ZERO + number * 25 * MS
+        start = ZERO + (number * 25 - 10) * MS
         thread = WORKERS[number % 2]
         yield Wait(thread, TABLE, Kind.MUTEX, start, start + 4 * MS, 3, Outcome.WOKEN, LOOK_UP, HOLDER, "Get")
     for number in range(20):
@@ -225,8 +225,7 @@ def test_filters_and_reset(browser: Chrome, box: str, choice: str, selection: st
 
 def test_a_time_window_leaves_its_waits_to_every_view(browser: Chrome) -> None:
     box = browser.find_element(By.ID, "filter-from")
-    box.clear()
-    box.send_keys("0.99", Keys.TAB)
+    box.send_keys(Keys.CONTROL, "a", Keys.NULL, "0.99", Keys.TAB)
     until(browser, lambda: shown(browser, "selection") == "20 waits, 60.0 ms")
     assert "look_up" not in frames(browser) and "draw<int>" in frames(browser)
     assert "Draw" in shown(browser, "edges") and "Get" not in shown(browser, "edges")
@@ -247,13 +246,13 @@ def test_a_drag_on_the_time_line_is_a_time_window(browser: Chrome) -> None:
 def test_the_keyboard_walks_the_waits_and_the_owner_is_marked(browser: Chrome) -> None:
     canvas = browser.find_element(By.ID, "timeline")
     canvas.send_keys(Keys.ARROW_RIGHT)
-    assert "worker/71 for Get waited 4.0 ms for mutex table at 0.000 s, held by holder/73" in shown(
+    assert "worker/71 for Get waited 4.0 ms for mutex table at -0.010 s, held by holder/73" in shown(
         browser, "wait"
     )
     assert "look_up daemon.c:5" in shown(browser, "wait")
     assert browser.execute_script("return threadLabel(shownRows()[0])") == "holder/73"
     canvas.send_keys(Keys.ARROW_RIGHT)
-    assert "at 0.050 s" in shown(browser, "wait")
+    assert "at 0.040 s" in shown(browser, "wait")
     canvas.send_keys(Keys.ARROW_DOWN)
     assert f"{HOSTILE}/72 for Get waited" in shown(browser, "wait")
     canvas.send_keys(Keys.ESCAPE)
@@ -265,11 +264,11 @@ def test_a_click_on_the_time_line_chooses_the_wait(browser: Chrome) -> None:
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     x, y = browser.execute_script(
         "const box = arguments[0];"
-        "return [xOf(502e6) - box.clientWidth / 2, AXIS + ROW / 2 - box.clientHeight / 2]",
+        "return [xOf(492e6) - box.clientWidth / 2, AXIS + ROW / 2 - box.clientHeight / 2]",
         canvas,
     )
     ActionChains(browser).move_to_element_with_offset(canvas, round(x), round(y)).click().perform()
-    assert "waited 4.0 ms for mutex table at 0.500 s" in shown(browser, "wait")
+    assert "waited 4.0 ms for mutex table at 0.490 s" in shown(browser, "wait")
 
 
 def test_the_keyboard_walks_the_flame_graph(browser: Chrome) -> None:

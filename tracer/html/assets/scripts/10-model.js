@@ -60,7 +60,9 @@ heaviestFirst(lockTime).slice(0, PALETTE.length).forEach((lock, rank) => {
 });
 const lockColour = (lock) => lockColours.get(lock) ?? OTHER_COLOUR;
 
-// The end of the data: a wait may outlast the trace's own clock by a little.
+// The data's own beginning and end: a wait may lie a little outside of the trace's clock. One that has not ended
+// may have begun long before the trace, which is no reason to show all that time.
+const startOfTrace = waits.start.reduce((first, start, i) => (waits.outcome[i] === UNFINISHED ? first : Math.min(first, start)), 0);
 const endOfTrace = waits.start.reduce((end, start, i) => Math.max(end, start + waits.wait[i]), data.duration_ns);
 
 function fillTable(table, columns, rows) {

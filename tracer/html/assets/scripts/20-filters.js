@@ -1,5 +1,5 @@
 // Which waits are shown. Views register with onSelection and are called whenever that changes.
-const filters = { lock: NONE, class: "", kind: "contention", thread: NONE, request: NONE, from: 0, to: endOfTrace, search: "" };
+const filters = { lock: NONE, class: "", kind: "contention", thread: NONE, request: NONE, from: startOfTrace, to: endOfTrace, search: "" };
 const defaults = { ...filters };
 const selectionListeners = [];
 const searchListeners = [];
@@ -63,7 +63,7 @@ function releasePasses(lock) {
 
 // Blame without a moment or a thread is shown while nothing asks for one.
 function selectedRest() {
-  if (filters.thread !== NONE || filters.request !== NONE || filters.from > 0 || filters.to < endOfTrace) return [];
+  if (filters.thread !== NONE || filters.request !== NONE || filters.from > startOfTrace || filters.to < endOfTrace) return [];
   return [...data.rest.lock.keys()].filter((i) => releasePasses(data.rest.lock[i]));
 }
 
@@ -95,7 +95,7 @@ function showFilters() {
     if (![...box.options].some((option) => option.value === value)) box.add(choice(name, filters[name]));
     box.value = value;
   }
-  byId("filter-from").value = filters.from / 1e9;
+  byId("filter-from").value = Number((filters.from / 1e9).toFixed(6));
   byId("filter-to").value = Number((filters.to / 1e9).toFixed(6));
 }
 
@@ -130,10 +130,10 @@ function fillFilters() {
   fillChoices("thread", "all", waitedFor(threads));
   fillChoices("request", "all", waitedFor(requests));
   byId("filter-request").parentElement.hidden = data.requests.length === 0;
-  for (const [id, name, empty] of [["filter-from", "from", 0], ["filter-to", "to", endOfTrace]]) {
+  for (const [id, name, empty] of [["filter-from", "from", startOfTrace], ["filter-to", "to", endOfTrace]]) {
     byId(id).addEventListener("change", (event) => {
       const value = event.target.value === "" ? empty : event.target.valueAsNumber * 1e9;
-      setFilter({ [name]: Math.min(Math.max(value, 0), endOfTrace) });
+      setFilter({ [name]: Math.min(Math.max(value, startOfTrace), endOfTrace) });
     });
   }
   byId("search").addEventListener("input", (event) => {

@@ -1,5 +1,5 @@
 // Waits of each thread over time, on a canvas: one row a thread. The chosen wait's lock owner is marked.
-const timeline = { rows: [], version: 0, waitsOf: new Map(), from: 0, to: endOfTrace, chosen: NONE, drag: null, width: 0 };
+const timeline = { rows: [], version: 0, waitsOf: new Map(), from: startOfTrace, to: endOfTrace, chosen: NONE, drag: null, width: 0 };
 const ROW = 16;
 const GUTTER = 190;
 const AXIS = 22;
@@ -192,9 +192,9 @@ function chooseWait(i) {
 }
 
 function zoomTimeline(factor, middle) {
-  const length = Math.min(Math.max((timeline.to - timeline.from) * factor, SHORTEST_VIEW), endOfTrace);
+  const length = Math.min(Math.max((timeline.to - timeline.from) * factor, SHORTEST_VIEW), endOfTrace - startOfTrace);
   const part = (middle - timeline.from) / (timeline.to - timeline.from);
-  timeline.from = Math.min(Math.max(middle - part * length, 0), endOfTrace - length);
+  timeline.from = Math.min(Math.max(middle - part * length, startOfTrace), endOfTrace - length);
   timeline.to = timeline.from + length;
   drawTimeline();
 }
@@ -204,7 +204,7 @@ function showWait(i) {
   const length = timeline.to - timeline.from;
   const end = waits.start[i] + waits.wait[i];
   if (end < timeline.from || waits.start[i] > timeline.to) {
-    timeline.from = Math.min(Math.max(waits.start[i] - length / 2, 0), Math.max(endOfTrace - length, 0));
+    timeline.from = Math.max(Math.min(waits.start[i] - length / 2, endOfTrace - length), startOfTrace);
     timeline.to = timeline.from + length;
   }
   chooseWait(i);
@@ -239,7 +239,7 @@ function timelineKey(event) {
     "-": () => zoomTimeline(2, middle),
     Escape: () => {
       chooseWait(NONE);
-      setFilter({ from: 0, to: endOfTrace });
+      setFilter({ from: startOfTrace, to: endOfTrace });
     },
   }[event.key];
   if (!action) return;
@@ -253,7 +253,7 @@ function pointerUp(event) {
   if (!drag) return;
   const [left, right] = [drag.from, drag.to].sort((a, b) => a - b);
   if (right - left < 4) chooseWait(waitAt(event.offsetX, event.offsetY));
-  else setFilter({ from: Math.max(timeAt(left), 0), to: Math.min(timeAt(right), endOfTrace) });
+  else setFilter({ from: Math.max(timeAt(left), startOfTrace), to: Math.min(timeAt(right), endOfTrace) });
 }
 
 function pointerMove(event) {
