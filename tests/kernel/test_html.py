@@ -47,7 +47,7 @@ GIVE = stack("give_back", "main")
 
 
 def waits() -> Iterator[Wait]:
-    """40 for the table (160 ms), the first one before the trace's start; a second later 20 for the image (60 ms)."""
+    """40 for the table (160 ms), the first before the trace's start; later 20 for the image (60 ms)."""
     for number in range(40):
         start = ZERO + (number * 25 - 10) * MS
         thread = WORKERS[number % 2]
