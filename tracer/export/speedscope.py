@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from tracer.export.source import Source, frame_names
 from tracer.model.locks import Lock, Thread
+from tracer.model.report import Report
 from tracer.model.stacks import Stack
 from tracer.output.names import printable
 
@@ -50,28 +51,42 @@ class _Frames:
 
 
 def write(source: Source, out: BinaryIO) -> None:
+    """Profile by profile: a million waits are gigabytes of this format, so they are never held as objects."""
     frames = _Frames()
     report = source.report()
+    targets = ", ".join(f"{printable(target.comm)} ({target.pid})" for target in report.info.targets)
+    head = {
+        "$schema": SCHEMA,
+        "name": f"lockwatch: {targets}",
+        "activeProfileIndex": 0,
+        "exporter": f"lockwatch@{report.info.version}",
+    }
+    out.write(_json(head)[:-1] + b',"profiles":[')
+    _write_profiles(source, report, frames, out)
+    out.write(b'],"shared":' + _json({"frames": frames.frames}) + b"}")
+
+
+def _write_profiles(source: Source, report: Report, frames: _Frames, out: BinaryIO) -> None:
     waits = ((frames.stack(wait.stack, wait.lock), wait.wait_ns) for wait in report.waits)
     blame = (
         (frames.stack(r.stack, r.lock) if r.stack else frames.named(str(r.what), r.lock), r.blame_ns)
         for r in report.release_sites
     )
-    profiles = [
-        _sampled("waits: where is waited", waits),
-        _sampled("blame: what holds up", blame),
-        *_threads(source, frames),
-    ]
-    targets = ", ".join(f"{printable(target.comm)} ({target.pid})" for target in report.info.targets)
-    document = {
-        "$schema": SCHEMA,
-        "shared": {"frames": frames.frames},
-        "profiles": [profile for profile in profiles if profile["endValue"] > profile["startValue"]],
-        "name": f"lockwatch: {targets}",
-        "activeProfileIndex": 0,
-        "exporter": f"lockwatch@{report.info.version}",
-    }
-    out.write(json.dumps(document, separators=(",", ":")).encode())
+    sampled = (_sampled("waits: where is waited", waits), _sampled("blame: what holds up", blame))
+    comma = b""
+    for profile in sampled:
+        if profile["endValue"]:
+            out.write(comma + _json(profile))
+            comma = b","
+    threads = _threads(source, frames)
+    for thread in sorted(threads, key=lambda thread: -sum(end - start for start, end, _ in threads[thread])):
+        out.write(comma)
+        _write_evented(f"{printable(thread.name)}/{thread.tid}", threads[thread], out)
+        comma = b","
+
+
+def _json(value: Object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _sampled(name: str, weighted: Iterable[tuple[Sequence[int], int]]) -> Object:
@@ -87,8 +102,8 @@ def _sampled(name: str, weighted: Iterable[tuple[Sequence[int], int]]) -> Object
     }
 
 
-def _threads(source: Source, frames: _Frames) -> Iterator[Object]:
-    """One profile a thread, those that waited longest first; time 0 is the trace's start."""
+def _threads(source: Source, frames: _Frames) -> dict[Thread, list[Slice]]:
+    """The waits of each thread; time 0 is the trace's start."""
     zero = source.started_ns
     threads: dict[Thread, list[Slice]] = {}
     for wait in source.waits():
@@ -96,27 +111,21 @@ def _threads(source: Source, frames: _Frames) -> Iterator[Object]:
         threads.setdefault(wait.thread, []).append((wait.started_ns - zero, wait.ended_ns - zero, stack))
     for blocked in source.blocked():
         stack = frames.stack(blocked.stack, blocked.lock)
-        start = max(0, blocked.started_ns - zero)
-        ended = blocked.started_ns - zero + blocked.waited_ns
-        threads.setdefault(blocked.thread, []).append((start, ended, stack))
-    for thread in sorted(threads, key=lambda thread: -sum(end - start for start, end, _ in threads[thread])):
-        yield _evented(f"{printable(thread.name)}/{thread.tid}", threads[thread])
+        start = blocked.started_ns - zero
+        threads.setdefault(blocked.thread, []).append((start, start + blocked.waited_ns, stack))
+    return threads
 
 
-def _evented(name: str, slices: list[Slice]) -> Object:
+def _write_evented(name: str, slices: list[Slice], out: BinaryIO) -> None:
     """A thread waits for one lock at a time: what overlaps by the clock's grain begins later."""
-    events: list[Object] = []
-    last = 0
+    head = {"type": "evented", "name": name, "unit": UNIT, "startValue": 0}
+    out.write(_json(head)[:-1] + b',"events":[')
+    last, comma = 0, b""
     for start, end, stack in sorted(slices, key=lambda slice_: slice_[:2]):
         start = max(start, last)
         last = max(start, end)
-        events.extend({"type": "O", "frame": frame, "at": start} for frame in stack)
-        events.extend({"type": "C", "frame": frame, "at": last} for frame in reversed(stack))
-    return {
-        "type": "evented",
-        "name": name,
-        "unit": UNIT,
-        "startValue": 0,
-        "endValue": last,
-        "events": events,
-    }
+        opened = [f'{{"type":"O","frame":{frame},"at":{start}}}' for frame in stack]
+        closed = [f'{{"type":"C","frame":{frame},"at":{last}}}' for frame in reversed(stack)]
+        out.write(comma + ",".join(opened + closed).encode())
+        comma = b","
+    out.write(f'],"endValue":{last}}}'.encode())
