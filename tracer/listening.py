@@ -66,16 +66,20 @@ class Listener:
         self._now_ns = 0
 
     def listen(self, watchers: Sequence[Watcher]) -> None:
-        """Takes what is there now."""
+        """Takes what is there now, and looks after what has changed."""
         self._now_ns = time.monotonic_ns()
-        for event in self._kernel.events():
-            self._take(event, watchers)
+        self.drain(watchers)
         if self._outgrown and self._now_ns >= self._next_refresh_ns:
             self._refresh()
         if watchers and self._now_ns >= self._next_scan_ns:
             self._scan(watchers)
         for watcher in watchers:
             watcher.tick()
+
+    def drain(self, watchers: Sequence[Watcher]) -> None:
+        """Takes the events that are there now."""
+        for event in self._kernel.events():
+            self._take(event, watchers)
 
     def _take(self, event: raw.Event, watchers: Sequence[Watcher]) -> None:
         if isinstance(event, raw.WaitEvent):
@@ -188,7 +192,8 @@ class Listener:
 
     def _tell_lasting(self, states: Mapping[int, raw.ThreadState], watchers: Sequence[Watcher]) -> None:
         """Each lasting wait at growing intervals, and every deadlock once."""
-        lasting = self._finder.find(states, self._now_ns, max(self._config.threshold_ns, SCAN_NS))
+        found = self._finder.find(states, self._now_ns, max(self._config.threshold_ns, SCAN_NS))
+        lasting = still_asleep(found, states, self._kernel.threads()) if found else []
         alive = {(blocked.thread.tid, blocked.started_ns) for blocked in lasting}
         self._lasting = {key: due for key, due in self._lasting.items() if key in alive}
         for cycle in find_deadlocks(lasting):
@@ -216,6 +221,25 @@ class Listener:
                 self._tell_release(release, watchers)
         self._unplaced.clear()
 
-    def blocked(self, states: Mapping[int, raw.ThreadState], now_ns: int) -> list[Blocked]:
-        """The waits at or above the threshold that have not ended."""
-        return self._finder.find(states, now_ns, max(self._config.threshold_ns, 1))
+    def blocked(self) -> list[Blocked]:
+        """The waits at or above the threshold that have not ended. Nothing is traced any more afterwards."""
+        now_ns = time.monotonic_ns()
+        states = self._kernel.threads()
+        found = self._finder.find(states, now_ns, max(self._config.threshold_ns, 1))
+        for pid in self.running:
+            self._kernel.unwatch(pid)
+        return still_asleep(found, states, self._kernel.threads())
+
+
+def still_asleep(
+    blocked: Sequence[Blocked], before: Mapping[int, raw.ThreadState], after: Mapping[int, raw.ThreadState]
+) -> list[Blocked]:
+    """Those whose sleep has lasted while their owners were read. Of a thread that has woken meanwhile, the
+    owner may be itself, and a circle of such owners no deadlock."""
+    return [
+        each
+        for each in blocked
+        if (state := after.get(each.thread.tid)) is not None
+        and state.phase == raw.PHASE_ASLEEP
+        and state.slept == before[each.thread.tid].slept
+    ]

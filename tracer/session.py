@@ -183,11 +183,12 @@ class Session:
                 self._listener.ended(pid, "the target has ended")
             if not self._listener.running:
                 self._stop.now(self._listener.end_reason)
-        self._listener.listen(watchers)
 
     def settle(self, watchers: Sequence[Watcher]) -> None:
         """Reads what the kernel side has summed; nothing is traced any more afterwards."""
+        blocked = self._listener.blocked()
         now = time.monotonic_ns()
+        self._listener.drain(watchers)
         states = self._kernel.threads()
         self._listener.finish(states, watchers)
         self._requests.stop()
@@ -210,7 +211,7 @@ class Session:
             waits=long_waits,
             releases=tuple(blame_rows(self._resolver, self._kernel.words(), totals, releases)),
             totals=tuple(totals.values()),
-            blocked=tuple(self._listener.blocked(states, now)),
+            blocked=tuple(blocked),
             requests=self._requests.totals(self._resolver, Sums(waits, owners, totals), long_waits),
             health=self._audit.health(self._kernel, self._resolver),
         )

@@ -20,67 +20,45 @@ struct waitv_entry {
     u32 reserved;
 };
 
-INLINE void wakes(void *ctx, struct target *target, struct ids ids, struct futex_call *call, u64 now) {
-    struct thread_state *state = threads.lookup(&ids.tid);
-    if (state && state->phase == PHASE_BETWEEN)
-        close_wait(state, ids.tid);
-    releases(ctx, target, ids, call, now);
-}
-
-INLINE struct target *traced(struct ids ids) {
-    return targets.lookup(&ids.pid);
+/* On to `futex_called`: all ways to call share its text. */
+INLINE void call_begins(void *ctx, u64 word, u32 operation, u32 value) {
+    u32 zero = 0;
+    struct walk *walk = walks.lookup(&zero);
+    if (!walk)
+        return;
+    walk->call.word = word;
+    walk->call.operation = operation;
+    walk->call.value = value;
+    count(COUNTER_FUTEX_CALLS);
+    programs.call(ctx, PROGRAM_CALL);
 }
 
 int enter_futex(struct syscall_enter *ctx) {
-    struct ids ids = current_ids();
-    struct target *target = traced(ids);
-    if (!target)
-        return 0;
-    u64 now = bpf_ktime_get_ns();
-    struct futex_call call = {ctx->arguments[0], ctx->arguments[1], ctx->arguments[2]};
-    u32 command = call.operation & FUTEX_COMMAND_MASK;
-    count(COUNTER_FUTEX_CALLS);
-    if (is_wait(command))
-        start_sleep(target, ids, &call, now);
-    else if (is_wake(command))
-        wakes(ctx, target, ids, &call, now);
+    u32 operation = ctx->arguments[1], command = operation & FUTEX_COMMAND_MASK;
+    if (traced(current_ids()) && (is_wait(command) || is_wake(command)))
+        call_begins(ctx, ctx->arguments[0], operation, ctx->arguments[2]);
     return 0;
 }
 
 /* futex_wait(word, value, mask, flags, timeout, clock) */
 int enter_futex_wait(struct syscall_enter *ctx) {
-    struct ids ids = current_ids();
-    struct target *target = traced(ids);
-    if (!target)
-        return 0;
-    struct futex_call call = {ctx->arguments[0], FUTEX_WAIT_BITSET, ctx->arguments[1]};
-    count(COUNTER_FUTEX_CALLS);
-    start_sleep(target, ids, &call, bpf_ktime_get_ns());
+    if (traced(current_ids()))
+        call_begins(ctx, ctx->arguments[0], FUTEX_WAIT_BITSET, ctx->arguments[1]);
     return 0;
 }
 
 /* futex_waitv(entries, count, flags, timeout, clock): the wait is for the first word. */
 int enter_futex_waitv(struct syscall_enter *ctx) {
-    struct ids ids = current_ids();
-    struct target *target = traced(ids);
     struct waitv_entry entry = {};
-    if (!target || read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
-        return 0;
-    struct futex_call call = {entry.word, FUTEX_WAIT_BITSET, entry.value};
-    count(COUNTER_FUTEX_CALLS);
-    start_sleep(target, ids, &call, bpf_ktime_get_ns());
+    if (traced(current_ids()) && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
+        call_begins(ctx, entry.word, FUTEX_WAIT_BITSET, entry.value);
     return 0;
 }
 
 /* futex_wake(word, mask, count, flags) */
 int enter_futex_wake(struct syscall_enter *ctx) {
-    struct ids ids = current_ids();
-    struct target *target = traced(ids);
-    if (!target)
-        return 0;
-    struct futex_call call = {ctx->arguments[0], FUTEX_WAKE_BITSET, 0};
-    count(COUNTER_FUTEX_CALLS);
-    wakes(ctx, target, ids, &call, bpf_ktime_get_ns());
+    if (traced(current_ids()))
+        call_begins(ctx, ctx->arguments[0], FUTEX_WAKE_BITSET, 0);
     return 0;
 }
 

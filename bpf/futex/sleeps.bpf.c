@@ -28,32 +28,59 @@ INLINE s64 ran_since_sleep(struct thread_state *state, u64 now) {
     return now - state->left - (run_delay() - state->run_delay);
 }
 
-INLINE void start_sleep(struct target *target, struct ids ids, struct futex_call *call, u64 now) {
-    struct registers user = user_registers();
-    struct thread_state fresh = {}, *state = threads.lookup(&ids.tid);
-    if (!state)
-        state = threads.lookup_or_try_init(&ids.tid, &fresh);
-    if (!state) {
-        count(COUNTER_WAITS_LOST);
-        return;
-    }
-    if (state->phase == PHASE_ASLEEP)
-        end_unseen_sleep(state, now);
-    int goes_on = state->phase == PHASE_BETWEEN && continues(state, call, &user, ran_since_sleep(state, now));
-    if (state->phase == PHASE_BETWEEN && !goes_on)
-        close_wait(state, ids.tid);
+/* The thread's state; null where no map has room. */
+INLINE struct thread_state *state_of(u32 tid) {
+    struct thread_state fresh = {}, *state = threads.lookup(&tid);
+    return state ? state : threads.lookup_or_try_init(&tid, &fresh);
+}
+
+INLINE int goes_on(struct thread_state *state, struct futex_call *call, struct registers *user, u64 now) {
+    return state->phase == PHASE_BETWEEN && continues(state, call, user, ran_since_sleep(state, now));
+}
+
+INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
+                        struct registers *user, u64 now) {
+    int new_wait = state->phase != PHASE_BETWEEN;
     state->word = call->word;
     state->operation = call->operation;
     state->value = call->value;
-    state->ip = user.ip;
-    state->sp = user.sp;
-    state->bp = user.bp;
+    state->ip = user->ip;
+    state->sp = user->sp;
+    state->bp = user->bp;
     state->slept = now;
     state->flags &= ~(WAIT_RESUMED | WAIT_WORD_UNCHANGED);
-    if (!goes_on)
+    if (new_wait)
         open_wait(state, ids, target, call);
     state->phase = PHASE_ASLEEP;
     starts_sleeping(state);
+}
+
+/* Any futex call begins. It goes on with the wait that is open, or closes it. */
+int futex_called(void *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    u32 zero = 0;
+    struct walk *walk = walks.lookup(&zero);
+    if (!target || !walk)
+        return 0;
+    struct futex_call call = walk->call;
+    u64 now = bpf_ktime_get_ns();
+    int waits = is_wait(call.operation & FUTEX_COMMAND_MASK);
+    struct registers user = waits ? user_registers() : (struct registers){};
+    struct thread_state *state = waits ? state_of(ids.tid) : threads.lookup(&ids.tid);
+    if (waits && !state) {
+        count(COUNTER_WAITS_LOST);
+        return 0;
+    }
+    if (state && waits && state->phase == PHASE_ASLEEP)
+        end_unseen_sleep(state, now);
+    if (state && state->phase == PHASE_BETWEEN && !(waits && goes_on(state, &call, &user, now)))
+        close_wait(state, ids.tid);
+    if (waits)
+        start_sleep(state, target, ids, &call, &user, now);
+    else
+        releases(ctx, target, ids, &call, now);
+    return 0;
 }
 
 /* What is done last in the hook: from here on the thread runs on its own account. */
@@ -89,25 +116,35 @@ INLINE int wants_stack(struct thread_state *state) {
     return !total || !total->stack;
 }
 
-INLINE void finish_sleep(struct thread_state *state, u32 tid) {
+/* The last of the hook, when the sleep's end is noted and its stack is taken. */
+int sleep_over(void *ctx) {
+    struct ids ids = current_ids();
+    struct thread_state *state = threads.lookup(&ids.tid);
+    if (!state)
+        return 0;
     if (state->outcome == OUTCOME_TIMEOUT)
-        close_wait(state, tid);
+        close_wait(state, ids.tid);
     leave(state);
+    return 0;
 }
 
-/* A futex call, or the restart of one, returns to the thread. May not return. */
+INLINE int is_restart(s64 ret) {
+    return ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST;
+}
+
+/* A futex call, or the restart of one, returns to the thread. */
 INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret, u64 now) {
     struct thread_state *state = threads.lookup(&ids.tid);
     if (!state || state->phase != PHASE_ASLEEP || ret == RET_RESTART_BLOCK)
         return;
-    if (ret < 0 && ret != RET_ETIMEDOUT && ret != RET_EINTR && !(ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST)) {
+    if (ret < 0 && ret != RET_ETIMEDOUT && ret != RET_EINTR && !is_restart(ret)) {
         did_not_sleep(state, ret);
         return;
     }
     stops_sleeping(state, now, ret >= 0);
     state->ended = now;
     state->phase = PHASE_BETWEEN;
-    if (ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST)
+    if (is_restart(ret))
         state->flags |= WAIT_RESUMED;
     else
         state->sleeps += 1;
@@ -117,7 +154,7 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret,
         state->flags |= WAIT_STACK_TAKEN;
         take_stack(ctx, target, ids, &user, PROGRAM_WAIT_STACK);
     }
-    finish_sleep(state, ids.tid);
+    programs.call(ctx, PROGRAM_SLEEP_OVER);
 }
 
 int wait_stack(void *ctx) {
@@ -127,9 +164,8 @@ int wait_stack(void *ctx) {
         return 0;
     u32 tid = walk->stack.tid;
     struct thread_state *state = threads.lookup(&tid);
-    if (!state)
-        return 0;
-    state->stack = keep_stack(walk);
-    finish_sleep(state, tid);
+    if (state)
+        state->stack = keep_stack(walk);
+    programs.call(ctx, PROGRAM_SLEEP_OVER);
     return 0;
 }

@@ -1,7 +1,10 @@
 /* The stack walk, FRAMES_PER_CALL frames a program, and what becomes of a finished stack. */
 
-/* What a stack is taken for, and how far the walk has come. `stack` is what is sent. */
+/* What is handed from one program to the next that runs in its place: the call that has begun, or what a
+ * stack is taken for and how far the walk has come. `stack` is what is sent.
+ */
 struct walk {
+    struct futex_call call;
     struct cursor at;
     u32 first_mapping;
     u32 mappings;

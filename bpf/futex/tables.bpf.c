@@ -1,8 +1,15 @@
 /* Maps of the futex part. Capacities come from the loader. */
 
 /* Tail-called programs, by their place in `programs`. */
-enum program { PROGRAM_UNWIND, PROGRAM_WAIT_STACK, PROGRAM_RELEASE_STACK, PROGRAMS };
-BPF_PROG_ARRAY(programs, 4);
+enum program {
+    PROGRAM_CALL,          /* a futex call begins */
+    PROGRAM_UNWIND,
+    PROGRAM_WAIT_STACK,    /* the stack of a wait is taken */
+    PROGRAM_RELEASE_STACK, /* the stack of a release is taken */
+    PROGRAM_SLEEP_OVER,    /* the last of what is done for a sleep that has ended */
+    PROGRAMS
+};
+BPF_PROG_ARRAY(programs, PROGRAMS);
 
 BPF_RINGBUF_OUTPUT(events, EVENT_PAGES);
 BPF_PERCPU_ARRAY(counters, u64, COUNTERS);
@@ -23,6 +30,10 @@ INLINE void count(u32 counter) {
     u64 *n = counters.lookup(&counter);
     if (n)
         *n += 1;
+}
+
+INLINE struct target *traced(struct ids ids) {
+    return targets.lookup(&ids.pid);
 }
 
 #ifndef WITH_REQUESTS

@@ -12,7 +12,7 @@ TABLES = "futex/tables.bpf.c"
 FUTEX_PARTS = tuple(f"futex/{part}.bpf.c" for part in ("stacks", "blame", "waits", "sleeps", "hooks"))
 
 # In the order of `enum program`.
-TAIL_CALLED = ("unwind", "wait_stack", "release_stack")
+TAIL_CALLED = ("futex_called", "unwind", "wait_stack", "release_stack", "sleep_over")
 
 # Tracepoint -> program. Those of the newer futex calls are attached where the kernel has them.
 TRACEPOINTS = {
