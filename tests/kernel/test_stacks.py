@@ -20,6 +20,7 @@ SHAPES = {
     "short_lived": "short_lived",
     "plugin_entry": "plugin_thread",
 }
+MAX_FRAMES = 127
 OPTIONS = ("--threshold", "200us", "--kinds", "all")
 GDB_SCRIPT = """
 import gdb, json
@@ -27,7 +28,8 @@ for thread in gdb.selected_inferior().threads():
     thread.switch()
     frame, pcs = gdb.newest_frame(), []
     while frame is not None and len(pcs) < 127:
-        pcs.append(frame.pc())
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
+            pcs.append(frame.pc())
         frame = frame.older()
     print("pcs " + json.dumps(pcs))
 """
@@ -44,6 +46,10 @@ def with_function(traced: Trace, *functions: str) -> list[dict[str, Any]]:
         for site in traced.report["call_sites"]
         if all(has_function(site, function) for function in functions)
     ]
+
+
+def functions(site: dict[str, Any]) -> set[str]:
+    return {frame["function"] for frame in site["frames"] if frame["function"]}
 
 
 def waits(sites: list[dict[str, Any]]) -> int:
@@ -76,7 +82,7 @@ def test_a_hundred_frames_of_recursion(traced: Trace) -> None:
 def test_what_is_deeper_than_the_limit_is_kept_and_marked(traced: Trace) -> None:
     sites = incomplete(with_function(traced, "recurse"))
     assert waits(sites) > 20
-    assert {len(site["frames"]) for site in sites} == {127}
+    assert {len(site["frames"]) for site in sites} == {MAX_FRAMES}
     assert traced.report["health"]["incomplete"]["too deep"] > 0
 
 
@@ -122,7 +128,7 @@ def gdb_stacks(pid: int, folder: Path) -> list[list[int]]:
 def test_equal_to_gdbs(build: Build, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     with (
-        stacks_program(build, 4, 4_000_000) as program,
+        stacks_program(build, 5, 5_000_000) as program,
         attached(program.pid, "--json", file, "--quiet", *OPTIONS) as lockwatch,
     ):
         program.go()
@@ -132,22 +138,37 @@ def test_equal_to_gdbs(build: Build, tmp_path: Path) -> None:
         program.result()
         assert lockwatch.stop().status == 0
     sites = json.loads(file.read_text())["call_sites"]
-    ours = {tuple(int(frame["address"], 16) for frame in site["frames"]) for site in sites if long_wait(site)}
-    at_the_gate = {tuple(pcs) for pcs in by_gdb} & ours
-    # deep, deeper, alloca, realigned, signal, jit, plugin, and at least one of the short-lived threads
-    assert len(at_the_gate) >= 8
+    ours = {
+        tuple(int(frame["address"], 16) for frame in site["frames"]) for site in sites if comparable(site)
+    }
+    # deep, deeper, alloca, realigned, signal, library, and the short-lived threads, whose stacks are all the same
+    assert len(ours) == 7
     assert ours <= {tuple(pcs) for pcs in by_gdb}
 
 
-def long_wait(site: dict[str, Any]) -> bool:
-    """A wait for the gate that lasted as gdb looked: it began within the first 1.2 s of a hold of 4 s."""
-    return bool(site["kind"] == "mutex" and site["max_wait_ns"] > 2_500_000_000)
+def comparable(site: dict[str, Any]) -> bool:
+    """A wait for the gate that lasted as gdb looked: it began within the first 3 s of a hold of 5 s.
+
+    Left out: the first stack below code mapped since the attach, which ends there, and the one through code
+    without unwind rows, for which gdb guesses.
+    """
+    if has_function(site, "jitted_function"):
+        return False
+    whole = site["complete"] or len(site["frames"]) == MAX_FRAMES
+    return bool(site["kind"] == "mutex" and site["max_wait_ns"] > 2_000_000_000 and whole)
 
 
 def wait_until_blocked(pid: int) -> None:
-    """The threads have reached the gate, the library's too."""
-    time.sleep(1.2)
-    assert Path(f"/proc/{pid}/task").exists()
+    """Seven shapes and four short-lived threads have reached the gate, and one waits for those to end."""
+    deadline = time.monotonic() + 3
+    while in_futex(pid) < 12 and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def in_futex(pid: int) -> int:
+    """Number of threads that sleep in futex(2)."""
+    calls = [(task / "syscall").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(call.startswith("202 ") for call in calls)
 
 
 @pytest.fixture(scope="module")
@@ -161,14 +182,17 @@ def traced_cxx(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ["store::in_catch()", "store::Cleanup::~Cleanup()", "store::in_destructor()"],
 )
 def test_exceptions(traced_cxx: Trace, function: str) -> None:
-    sites = with_function(traced_cxx, function)
+    """A catch block and a landing pad lie in a part of the function that the compiler has split off."""
+    names = {name for site in traced_cxx.report["call_sites"] for name in functions(site)}
+    parts = {name for name in names if name.removesuffix(".cold") == function}
+    sites = [site for site in traced_cxx.report["call_sites"] if parts & functions(site)]
     assert waits(sites) > 20
     assert not incomplete(sites)
 
 
 def test_templates_are_demangled(traced_cxx: Trace) -> None:
-    names = {frame["function"] for site in traced_cxx.report["call_sites"] for frame in site["frames"]}
-    assert any(name and name.startswith("store::Table<std::") and "::find(" in name for name in names)
+    names = {name for site in traced_cxx.report["call_sites"] for name in functions(site)}
+    assert any(name.startswith("store::Table<std::") and "::find(" in name for name in names)
 
 
 def test_all_of_cxx_is_complete(traced_cxx: Trace) -> None:
