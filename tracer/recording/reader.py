@@ -101,6 +101,12 @@ class Recording:
                 return sums.stored_wait_sums(self._database, self.objects)
             return sums.event_wait_sums(self._database, self.objects, window)
 
+    def sliced_sums(self, slices: int, threshold_ns: int) -> tuple[sums.SlicedSum, ...]:
+        """Waits of `threshold_ns` or more in so many equal slices of the trace."""
+        slice_ns = max(1, -(-self.info().duration_ns // slices))
+        with self._damage():
+            return sums.event_sliced_sums(self._database, self.objects, slice_ns, slices - 1, threshold_ns)
+
     def release_sums(self, window: Window = WHOLE) -> tuple[ReleaseSum, ...]:
         """From events alone, without the rows that no single stack stands for."""
         with self._damage():

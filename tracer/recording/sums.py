@@ -1,11 +1,18 @@
 """Waits and releases, summed by what they agree in."""
 
 import sqlite3
+from typing import TypeAlias
 
+from tracer.model.kinds import Kind
+from tracer.model.locks import Lock
+from tracer.model.stacks import Stack
 from tracer.model.waits import ReleaseSum, WaitSum
 from tracer.recording.objects import Objects
 from tracer.recording.totals import ENDED
 from tracer.recording.window import Window
+
+SlicedSum: TypeAlias = tuple[Lock, Kind, Stack, int, int, int]
+"""A lock, a way of waiting, a stack, the number of a slice of time, waits and nanoseconds."""
 
 
 def stored_wait_sums(database: sqlite3.Connection, objects: Objects) -> tuple[WaitSum, ...]:
@@ -34,6 +41,22 @@ def _wait_sums(rows: sqlite3.Cursor, objects: Objects) -> tuple[WaitSum, ...]:
             *numbers,
         )
         for lock, kind, stack, thread, request, *numbers in rows
+    )
+
+
+def event_sliced_sums(
+    database: sqlite3.Connection, objects: Objects, slice_ns: int, last_slice: int, threshold_ns: int
+) -> tuple[SlicedSum, ...]:
+    """By the slice of time in which waits ended; before the trace's start is the first one."""
+    rows = database.execute(
+        "SELECT lock, kind, stack, count(*), sum(wait_ns),"
+        f" max(0, min(?, ({ENDED}) / ?)) AS slice"
+        " FROM wait WHERE wait_ns >= ? GROUP BY lock, kind, stack, slice",
+        (last_slice, slice_ns, threshold_ns),
+    )
+    return tuple(
+        (objects.locks[lock], objects.kinds[kind], objects.stacks[stack], slice_, waits, wait_ns)
+        for lock, kind, stack, waits, wait_ns, slice_ in rows
     )
 
 

@@ -18,9 +18,7 @@ from tracer.recording.schema import storable
 
 # How long the end of a trace waits for somebody who reads the file.
 FINISH_BUSY_MS = 10_000
-CORRECTION = (
-    "UPDATE wait SET wait_ns = ?, outcome = ?, sleeps = ?, owner_confirmed = ? WHERE start_ns = ? AND thread = ?"
-)
+CORRECTION = "UPDATE wait SET wait_ns = ?, outcome = ?, sleeps = ?, owner_confirmed = ? WHERE rowid = ?"
 
 
 class Recorder:
@@ -47,19 +45,25 @@ class Recorder:
         self._database: sqlite3.Connection | None = create(self._path)
         self._pending = Pending()
         self._ids = Interner(self._pending, build_id)
+        # Rows are numbered from 1 in the order of their insertion.
+        self._waits = 0
+        self._last_waits: dict[int, tuple[int, int]] = {}
         self._queue_start(info)
         self._write(info.duration_ns)
 
     def wait(self, wait: Wait) -> None:
-        """Queues a wait that has ended."""
+        """Queues a wait that has ended, as far as is known."""
         ids = self._ids
         owner = wait.owner
+        thread = ids.waiter(wait.thread)
+        self._waits += 1
+        self._last_waits[thread] = wait.started_ns, self._waits
         self._pending.insert(
             "wait",
             (
                 wait.started_ns - self._started_ns,
                 wait.ended_ns - wait.started_ns,
-                ids.waiter(wait.thread),
+                thread,
                 ids.lock(wait.lock),
                 KIND_IDS[wait.kind],
                 OUTCOME_IDS[wait.outcome],
@@ -73,18 +77,14 @@ class Recorder:
         )
 
     def correct(self, wait: Wait) -> None:
-        """Queues what has become of a wait that was queued before it was known to be over."""
-        self._pending.update(
-            CORRECTION,
-            (
-                wait.wait_ns,
-                OUTCOME_IDS[wait.outcome],
-                wait.sleeps,
-                int(wait.owner is not None and wait.owner.confirmed),
-                wait.started_ns - self._started_ns,
-                self._ids.waiter(wait.thread),
-            ),
-        )
+        """Queues what has become of its thread's last wait, which went on after it was queued."""
+        started_ns, row = self._last_waits.get(self._ids.waiter(wait.thread), (None, 0))
+        if started_ns != wait.started_ns:
+            self.wait(wait)
+            return
+        confirmed = int(wait.owner is not None and wait.owner.confirmed)
+        now = wait.wait_ns, OUTCOME_IDS[wait.outcome], wait.sleeps, confirmed
+        self._pending.update(CORRECTION, (*now, row))
 
     def release(self, release: Release) -> None:
         """Queues a release that was charged with the threshold or more."""

@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import recording_models as made
 from recording_models import MS, PID, SECOND, ZERO, record
 
@@ -76,6 +77,32 @@ def test_a_flush_keeps_what_came_before_a_sudden_end(tmp_path: Path) -> None:
     with Recording(tmp_path / "run.lockwatch") as recording:
         assert list(recording.waits()) == [made.WAITS[0]]
     recorder.close()
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_a_wait_that_went_on_is_corrected_not_repeated(tmp_path: Path, flushed: bool) -> None:
+    first, other, _ = made.WAITS
+    longer = replace(first, ended_ns=first.ended_ns + 50 * MS, sleeps=9, outcome=Outcome.TIMEOUT)
+    recorder = Recorder(tmp_path / "run.lockwatch", made.INFO, started_ns=ZERO)
+    recorder.wait(first)
+    recorder.wait(other)
+    if flushed:
+        recorder.flush()
+    recorder.correct(longer)
+    recorder.flush()
+    recorder.close()
+    with Recording(tmp_path / "run.lockwatch") as recording:
+        assert list(recording.waits()) == [longer, other]
+
+
+def test_a_correction_of_what_was_never_told_is_a_wait(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run.lockwatch", made.INFO, started_ns=ZERO)
+    recorder.wait(made.WAITS[0])
+    recorder.correct(made.WAITS[2])
+    recorder.flush()
+    recorder.close()
+    with Recording(tmp_path / "run.lockwatch") as recording:
+        assert list(recording.waits()) == [made.WAITS[0], made.WAITS[2]]
 
 
 def test_a_window_takes_waits_by_their_end(tmp_path: Path) -> None:
