@@ -45,7 +45,8 @@ def read_layout(module: Module) -> Layout:
 
 
 def _member(module: Module, function: str) -> int | None:
-    export = module.exports.find(function)
-    if export is None:
+    """The first member that a function of the library, exported or linked in, loads of its argument."""
+    found = module.exports.find(function) or module.functions.named(function.encode())
+    if found is None:
         return None
-    return first_loaded_member(module.read(export.address, export.size or ENTRY_CODE), export.address)
+    return first_loaded_member(module.read(found.address, found.size or ENTRY_CODE), found.address)

@@ -18,6 +18,7 @@ UNDEFINED = 0
 FIRST_RESERVED = 0xFF00
 GLOBAL, WEAK = 1, 2
 
+MASK = (1 << 64) - 1
 MOST_SYMBOLS = 4_000_000
 MOST_NESTED = 64
 """Symbols around an address that are tried: more lie inside each other only in a damaged file."""
@@ -62,11 +63,13 @@ class SymbolTable:
         self._sources = tuple(sources)
         self._sections = sections
         best = _best_by_address(self._sources, types)
-        ordered = sorted(best)
-        self._starts = array("Q", ordered)
-        self._ends = array("Q", (best[start][0] for start in ordered))
+        self._starts = array("Q", sorted(best))
+        packed = [best[start] for start in self._starts]
+        self._ends = array(
+            "Q", (start + (one >> 40 & MASK) for start, one in zip(self._starts, packed, strict=True))
+        )
         self._reach = array("Q", accumulate(self._ends, max))
-        self._names = array("Q", (best[start][2] for start in ordered))
+        self._names = array("Q", (one & (1 << 40) - 1 for one in packed))
         self._whole = any(source.whole for source in self._sources)
 
     def __len__(self) -> int:
@@ -81,6 +84,11 @@ class SymbolTable:
             if self._reach[index] <= address:
                 break
         return self._unsized(last, address)
+
+    def named(self, name: bytes) -> Symbol | None:
+        """The first symbol of that name."""
+        symbols = (self._symbol(index) for index in range(len(self._starts)))
+        return next((symbol for symbol in symbols if symbol.name == name), None)
 
     def has_string(self, text: bytes) -> bool:
         """`text` occurs among the names."""
@@ -100,31 +108,33 @@ class SymbolTable:
         return Symbol(self._sources[source].name(offset), start, self._ends[index] - start)
 
 
-def _best_by_address(
-    sources: tuple[SymbolSource, ...], types: frozenset[int]
-) -> dict[int, tuple[int, tuple[bool, ...], int]]:
-    """Of each address the preferred symbol: (end, rank, source << 32 | name offset)."""
-    best: dict[int, tuple[int, tuple[bool, ...], int]] = {}
+def _best_by_address(sources: tuple[SymbolSource, ...], types: frozenset[int]) -> dict[int, int]:
+    """Of each address the preferred symbol: rank << 104 | size << 40 | source << 32 | name offset.
+
+    One number for each keeps a file with a million symbols within memory.
+    """
+    best: dict[int, int] = {}
     for number, source in enumerate(sources):
+        strings = source.strings
         for name, info, _, section, value, size in source.symbols():
             kind = info & 15
             if kind not in types or section == UNDEFINED or section >= FIRST_RESERVED or not name:
                 continue
-            if value + size >= 1 << 64:
+            if value + size > MASK:
                 continue
-            strings = source.strings
+            start = strings[name : name + 5]
             rank = (
-                size > 0,
-                kind != NOTYPE,
-                info >> 4 in (GLOBAL, WEAK),
-                strings[name : name + 1] != b"_",
-                strings[name : name + 2] != b"__",
-                strings[name : name + 5] != b"__GI_",
-                info >> 4 == GLOBAL,
+                (size > 0) << 6
+                | (kind != NOTYPE) << 5
+                | (info >> 4 in (GLOBAL, WEAK)) << 4
+                | (start[:1] != b"_") << 3
+                | (start[:2] != b"__") << 2
+                | (start != b"__GI_") << 1
+                | (info >> 4 == GLOBAL)
             )
-            known = best.get(value)
-            if known is None or rank > known[1]:
-                best[value] = (value + size, rank, number << 32 | name)
+            packed = rank << 104 | size << 40 | number << 32 | name
+            if packed > best.get(value, 0):
+                best[value] = packed
     return best
 
 

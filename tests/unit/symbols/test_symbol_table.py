@@ -103,3 +103,11 @@ def test_exports_prefer_the_default_version_and_find_names_that_share_a_tail() -
     assert exports.find("__wait") is not None
     assert exports.find("ait") is None
     assert [export.address for export in exports] == [0x10, 0x20, 0x30]
+
+
+def test_by_name() -> None:
+    table = code(("f", 0x1000, 16, FUNC, GLOBAL), ("g", 0x1100, 8, FUNC, LOCAL))
+    found = table.named(b"g")
+    assert found is not None and (found.address, found.size) == (0x1100, 8)
+    assert table.named(b"h") is None
+    assert table.has_string(b"g\0") and not table.has_string(b"h")
