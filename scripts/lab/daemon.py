@@ -81,7 +81,8 @@ def command_line(folder: Path, settings: Settings) -> list[str]:
     namespaces = ["--mount", "--propagation", "private"]
     if settings.own_pid_namespace:
         namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
-    daemon = [shutil.which("libvirtd") or "/usr/sbin/libvirtd", "--config", "/etc/libvirt/libvirtd.conf"]
+    program = shutil.which("libvirtd") or "/usr/sbin/libvirtd"
+    daemon = [program, "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirt/libvirtd.pid"]
     return ["unshare", *namespaces, sys.executable, "-B", str(HOLDER), str(folder), *daemon]
 
 

@@ -30,6 +30,8 @@ class Lab:
 
     def __enter__(self) -> "Lab":
         ready = self.lines.until("is ready", 5 * PATIENCE)  # it may have to install libvirt and QEMU first
+        if ready is None:
+            self.__exit__()
         assert ready is not None, self.lines.text()
         self.pid = int(ready.split()[1])
         return self

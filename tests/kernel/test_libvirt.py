@@ -21,6 +21,12 @@ def defined(tmp_path_factory: pytest.TempPathFactory) -> Traced:
 
 
 @pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Traced:
+    """One client that creates QEMU guests, one after the other."""
+    return trace_lab(tmp_path_factory.mktemp("alone"), "--mode", "full", "--clients", "1", "--rounds", "4")
+
+
+@pytest.fixture(scope="module")
 def created(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     """A few clients that create QEMU guests."""
     folder = tmp_path_factory.mktemp("create")
@@ -42,19 +48,6 @@ def queued(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     return trace_lab(folder, "--mode", "full", "--clients", "8", "--rounds", "1", "--max-workers", "2")
 
 
-def assert_latencies_agree(traced: Traced, api: str, share: float, per_call_ns: int) -> None:
-    """Total latency, with the time before the server read the calls: within a share or so much a call.
-
-    The client's clock also counts what passes until its own thread runs again.
-    """
-    request = traced.requests[api]
-    found = request["latency_ns"]["total"] + request["throttled_ns"]
-    own, calls = traced.of_clients(api, "total_ns"), traced.of_clients(api, "calls")
-    assert abs(found - own) <= max(share * own, per_call_ns * calls), (
-        f"{api}: {found / own:.3f} of {own / MS} ms"
-    )
-
-
 def test_every_call_is_matched(defined: Traced) -> None:
     for api in DEFINE:
         assert defined.requests[api]["calls"] == defined.of_clients(api, "calls")
@@ -68,9 +61,12 @@ def test_guests_calls_are_matched(created: Traced) -> None:
 
 
 @pytest.mark.accuracy
-def test_latencies_are_the_clients_own(created: Traced) -> None:
-    for api in created.apis:
-        assert_latencies_agree(created, api, 0.05, MS)
+def test_latencies_are_the_clients_own(alone: Traced) -> None:
+    """Medians within 5 % or 1 ms. The clients' clocks also count what passes until their threads run again."""
+    (run,) = alone.clients["runs"]
+    for api, own in run["apis"].items():
+        found = alone.requests[api]["latency_ns"]["p50"]
+        assert abs(found - own["p50_ns"]) <= max(0.05 * own["p50_ns"], MS), f"{api}: {found}, {own['p50_ns']}"
 
 
 def test_parts_add_up(defined: Traced, created: Traced) -> None:
@@ -118,8 +114,9 @@ def test_stacks_are_complete(defined: Traced, created: Traced) -> None:
 def test_throttled_calls_wait_before_they_are_read(throttled: Traced) -> None:
     waits = throttled.total("lock_wait_ns") + throttled.total("queued_ns")
     assert throttled.total("throttled_ns") > 5 * waits
-    for api in throttled.apis:
-        assert_latencies_agree(throttled, api, 0.10, 5 * MS)
+    latency = sum(throttled.requests[api]["latency_ns"]["total"] for api in throttled.apis)
+    own = sum(throttled.of_clients(api, "total_ns") for api in throttled.apis)
+    assert abs(latency + throttled.total("throttled_ns") - own) < 0.10 * own
 
 
 def test_throttling_is_no_lock_and_names_its_setting(throttled: Traced) -> None:
