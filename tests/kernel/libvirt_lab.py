@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from harness import PATIENCE, ROOT, Lines, Lockwatch, Outcome
 
 LAB = ROOT / "scripts/libvirt-lab"
+CLASSES_SECONDS = 1.0  # classes of objects are looked for in the first moments of a trace
 
 
 class Lab:
@@ -92,6 +94,7 @@ def trace_lab(folder: Path, *options: str | int, attach: tuple[str, ...] = ()) -
         Lockwatch("attach", "--pid", lab.pid, "--json", file, "--quiet", *attach) as lockwatch,
     ):
         lockwatch.wait_attached()
+        time.sleep(CLASSES_SECONDS)
         lab.go()
         clients = lab.result()
         outcome = lockwatch.wait()

@@ -30,7 +30,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Traced:
 def created(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     """A few clients that create QEMU guests."""
     folder = tmp_path_factory.mktemp("create")
-    return trace_lab(folder, "--mode", "full", "--clients", "4", "--rounds", "2")
+    return trace_lab(folder, "--mode", "full", "--clients", "6", "--rounds", "2")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_guests_calls_are_matched(created: Traced) -> None:
 
 @pytest.mark.accuracy
 def test_latencies_are_the_clients_own(alone: Traced) -> None:
-    """Medians within 5 % or 1 ms. The clients' clocks also count what passes until their threads run again."""
+    """Medians within 5 % or 1 ms. A client's clock also counts what passes until its thread runs again."""
     (run,) = alone.clients["runs"]
     for api, own in run["apis"].items():
         found = alone.requests[api]["latency_ns"]["p50"]
