@@ -58,6 +58,7 @@ def test_a_rate_within_the_budget_is_counted_exactly(build: Build) -> None:
         assert {lock: found[lock].count for lock in taken(account)} == taken(account)
 
 
+@pytest.mark.accuracy
 def test_an_estimate_of_a_steady_program_is_right(build: Build) -> None:
     errors = []
     for _ in range(3):
@@ -74,6 +75,7 @@ def test_an_estimate_of_a_steady_program_is_right(build: Build) -> None:
     assert abs(statistics.median(errors)) < 0.1, errors
 
 
+@pytest.mark.accuracy
 def test_a_rate_that_changes_a_hundredfold_every_second(build: Build) -> None:
     with Program([build("rate.c"), "8", "1", *SWINGING]) as program:
         with probing(program.pid, ProbeMode.AUTO) as probe:
@@ -88,6 +90,7 @@ def test_a_rate_that_changes_a_hundredfold_every_second(build: Build) -> None:
         assert found[lock].count == pytest.approx(truth, rel=0.2)
 
 
+@pytest.mark.accuracy
 def test_a_program_that_only_locks_is_a_lower_bound(build: Build) -> None:
     with Program([build("rate.c"), "3", "1", "0"]) as program:
         with probing(program.pid, ProbeMode.AUTO) as probe:

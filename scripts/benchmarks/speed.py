@@ -1,0 +1,97 @@
+"""What a trace costs: to begin with, the target, and itself."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from harness import Program, attached
+from libvirt_lab import Lab
+from programs import FOLDER, acquisitions, built, kept, own, traced
+from rows import Row, at_least, at_most, median, spread
+
+PAIRS = 5
+RUNS = 5
+LOUD = 4  # processes that wait 10,000 times a second together
+SECOND = 1e9
+MEGABYTE = 1e6
+
+
+def attaching() -> list[Row]:
+    """From exec to the last hook on: a small program, and a libvirtd."""
+    small = [traced("rate.c", "1", "1", "400000").report["health"]["attach_ns"] / SECOND for _ in range(RUNS)]
+    with Lab(FOLDER, "--mode", "query", "--clients", 1, "--rounds", 1) as lab:
+        large = [_attach_seconds(lab.pid) for _ in range(RUNS)]
+    return [
+        at_most("attached to a small program", median(small), 0.8, "s", spread(small)),
+        at_most("attached to libvirtd", median(large), 1.2, "s", spread(large)),
+    ]
+
+
+def _attach_seconds(pid: int) -> float:
+    file = FOLDER / "attached.json"
+    with attached(pid, "--json", file, "--quiet") as lockwatch:
+        assert lockwatch.stop().status == 0
+    return float(_report(file)["health"]["attach_ns"]) / SECOND
+
+
+def throughput() -> list[Row]:
+    """Medians of interleaved pairs."""
+    contended = kept(PAIRS, acquisitions, "contend.c", "mutex:8:200:4", options=())
+    never = kept(PAIRS, own, "rate.c", "4", "1", "20000", options=("--mutex-probe", "off"))
+    off = kept(PAIRS, own, "rate.c", "10", "1", "0", options=("--mutex-probe", "off"))
+    auto = kept(PAIRS, own, "rate.c", "10", "1", "0", options=("--mutex-probe", "auto"))
+    return [
+        at_least(
+            "throughput kept, contended (8 threads, 200 us holds)",
+            median(contended),
+            98,
+            "%",
+            spread(contended),
+        ),
+        at_least("throughput kept, never contends, probe off", median(never), 99, "%", spread(never)),
+        at_least("throughput kept, only locks and unlocks, probe off", median(off), 99, "%", spread(off)),
+        at_least("throughput kept, only locks and unlocks, probe auto", median(auto), 97, "%", spread(auto)),
+    ]
+
+
+def frontend() -> list[Row]:
+    """10,000 long waits a second."""
+    return _loud(8)
+
+
+def flatness() -> list[Row]:
+    """The same for ten minutes: memory at the end against that of a minute."""
+    short, long = _loud(60), _loud(600)
+    return [*long, Row("  memory after 1 minute", short[2].measured, "flat", None)]
+
+
+def _loud(seconds: int) -> list[Row]:
+    """Some processes that together have a long wait every 100 us."""
+    command: list[str | Path] = [built("contend.c"), f"mutex:6:100:{seconds}"]
+    file = FOLDER / "loud.json"
+    with ExitStack() as stack:
+        programs = [stack.enter_context(Program(command)) for _ in range(LOUD)]
+        pids = ",".join(str(program.pid) for program in programs)
+        lockwatch = stack.enter_context(attached(pids, "--json", file, "--quiet", "--threshold", "50us"))
+        for program in programs:
+            program.go()
+        for program in programs:
+            program.lines.next(seconds + 60)
+        assert lockwatch.stop().status == 0
+    report = _report(file)
+    health, duration = report["health"], report["duration_ns"]
+    waits = sum(lock["long_waits"] for lock in report["locks"])
+    lost = health["waits_lost"] + health["stacks_lost"] + health["events_lost"]
+    return [
+        at_least(f"long waits a second for {seconds} s", waits / duration * SECOND, 10_000, "/s"),
+        at_most("  CPU of the frontend", 100 * health["frontend_cpu_ns"] / duration, 10, "%"),
+        at_most("  memory of the frontend", health["frontend_rss_bytes"] / MEGABYTE, 200, "MB"),
+        at_most("  lost", lost, 0, ""),
+        Row("  BPF time, of one CPU", f"{100 * health['bpf_ns'] / duration:.3g} %", "", None),
+    ]
+
+
+def _report(file: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(file.read_text())
+    return loaded
