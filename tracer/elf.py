@@ -18,7 +18,7 @@ from tracer.process import Mapping
 
 PAGE = 4096
 PT_LOAD, PT_NOTE, PT_GNU_EH_FRAME = 1, 4, 0x6474E550
-PF_X = 1
+PF_X, PF_W = 1, 2
 NT_GNU_BUILD_ID = 3
 SEGMENTS_LIMIT = 4096
 NOTE_LIMIT = 1 << 16
@@ -126,7 +126,8 @@ class Elf:
         ]
         if not fitting:
             raise FileError(f"no segment lies at offset {mapping.offset:#x} of {mapping.path}")
-        segment = max(fitting, key=lambda one: (_executable(one) == mapping.executable, one.page_offset))
+        # Two segments may share a page of the file.
+        segment = max(fitting, key=lambda one: (_matches(one, mapping), one.page_offset))
         return mapping.start - mapping.offset + segment.offset - segment.address & (1 << 64) - 1
 
     @cached_property
@@ -198,8 +199,10 @@ def _segment(data: bytes, at: int) -> Segment:
     return Segment(kind, flags, offset, address, size, memory_size)
 
 
-def _executable(segment: Segment) -> bool:
-    return bool(segment.flags & PF_X)
+def _matches(segment: Segment, mapping: Mapping) -> bool:
+    """Code is mapped as code, and only what may be written is: some of it is protected later."""
+    writable = bool(segment.flags & PF_W) or "w" not in mapping.permissions
+    return writable and bool(segment.flags & PF_X) == mapping.executable
 
 
 def _notes(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:

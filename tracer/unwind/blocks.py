@@ -7,7 +7,7 @@ from bisect import bisect_right
 from itertools import pairwise
 
 BLOCK = 256  # bytes of text
-BLOCKS_LIMIT = 1 << 22  # 1 GB of text
+BLOCKS_LIMIT = 1 << 21  # 512 MB of text
 
 
 def first_pc(rows: array[int]) -> int:

@@ -92,6 +92,7 @@ class Files:
             elf.close()
             frames = read_frames(section, self._machines) if section else None
         except FileError:
+            self.forget_programs()
             return NO_ROWS
         if frames is None:
             return File(elf, FRAME_POINTERS)

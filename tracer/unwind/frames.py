@@ -14,7 +14,9 @@ from tracer.unwind.leb import Cursor
 from tracer.unwind.program import Machines
 
 TEXT_LIMIT = 1 << 32  # rows hold 32 bits of pc
-SECTION_LIMIT = 1 << 27  # bytes
+SECTION_LIMIT = 1 << 27  # bytes, of which some may lie behind the functions
+PROGRAMS_LIMIT = 1 << 25  # bytes, over all functions
+PROGRAM_LIMIT = 1 << 18  # bytes, of one function: thirty times the longest in libLLVM
 ROWS_LIMIT = 1 << 23
 SORTED_TABLE = bytes([0x03, 0x3B])  # .eh_frame_hdr: udata4 count, datarel | sdata4 entries
 HEAD = struct.Struct("<IIiI")  # length, CIE pointer, pc relative to itself, size
@@ -73,10 +75,10 @@ def _functions(section: EhFrame, machines: Machines) -> Iterator[tuple[int, int,
     """Each readable function's pc, its size and its rows relative to the pc."""
     data, address, unpack = section.data, section.address, HEAD.unpack_from
     cies: dict[int, Cie | None] = {}
-    budget = len(data)
+    budget = min(len(data), PROGRAMS_LIMIT)
     for at in _function_offsets(section):
         length, pointer, begin, size = unpack(data, at)
-        if at + 4 + length > len(data):
+        if length > PROGRAM_LIMIT or at + 4 + length > len(data):
             continue
         budget -= length
         if budget < 0:

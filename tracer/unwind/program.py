@@ -44,13 +44,28 @@ class State:
         self.after: dict[bytes, State] = {}
 
 
+class Effort:
+    """How many bytes of instructions may be worked out one by one: a dozen times libclang's."""
+
+    LIMIT = 1 << 18
+
+    def __init__(self) -> None:
+        self._spent = 0
+
+    def spend(self, size: int) -> None:
+        self._spent += size
+        if self._spent > self.LIMIT:
+            raise FileError("damaged unwind section: no two of its functions are alike")
+
+
 class Machine:
     """Runs the programs of all functions whose CIEs agree.
 
     code_alignment, data_alignment: the CIE's factors, in bytes; beginning: the CIE's own instructions.
     """
 
-    def __init__(self, code_alignment: int, data_alignment: int, beginning: bytes) -> None:
+    def __init__(self, code_alignment: int, data_alignment: int, beginning: bytes, effort: Effort) -> None:
+        self._effort = effort
         self._code_alignment = code_alignment
         self._shared = Shared(data_alignment)
         self._states: dict[tuple[Rules, State | None], State] = {}
@@ -64,7 +79,10 @@ class Machine:
         self._shared.initial = state.rules
 
     def rows(self, program: bytes) -> list[int]:
-        """At least one row, ascending, each `bytes since the function's start << 32 | encoded rules`."""
+        """At least one row, ascending, each `bytes since the function's start << 32 | encoded rules`.
+
+        Raises FileError when the programs so far have been too much to work out.
+        """
         known = self._known.get(program)
         if known is None:
             known = self._known[program] = self._expand(program)
@@ -109,6 +127,7 @@ class Machine:
 
     def _run(self, state: State, plain: bytes) -> State:
         """The state after instructions that are no advance. Nothing leads out of the broken state."""
+        self._effort.spend(len(plain))
         cursor = Cursor(plain)
         try:
             while cursor.more and state is not self._broken:
@@ -138,10 +157,11 @@ class Machines:
     """One machine for all CIEs that agree: most files' do."""
 
     def __init__(self) -> None:
+        self._effort = Effort()
         self._machines: dict[tuple[int, int, bytes], Machine] = {}
 
     def get(self, code_alignment: int, data_alignment: int, beginning: bytes) -> Machine:
         key = code_alignment, data_alignment, beginning
         if key not in self._machines:
-            self._machines[key] = Machine(code_alignment, data_alignment, beginning)
+            self._machines[key] = Machine(code_alignment, data_alignment, beginning, self._effort)
         return self._machines[key]

@@ -1,6 +1,6 @@
 """How a frame is left, as call frame instructions say it, and as a row (enum row_type) can hold it."""
 
-from enum import Enum
+from enum import IntEnum
 from typing import NamedTuple
 
 from tracer.abi import number
@@ -18,7 +18,7 @@ SAVED_AT_RBP = 8  # rbp's slot where a function that realigned its stack saved i
 NO_SLOT = 1  # rbp is where no row can say: not a multiple of 8
 
 
-class ReturnAddress(Enum):
+class ReturnAddress(IntEnum):
     """Where a frame's return address is."""
 
     BELOW_CFA = 0  # at CFA - 8, where a call leaves it
