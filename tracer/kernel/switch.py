@@ -10,7 +10,7 @@ from tracer.kernel.calibration import HitCost, LockLoop, assumed, dearest, measu
 from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.windows import WindowEvent
 from tracer.probe.site import Site, find_sites
-from tracer.process import thread_ids
+from tracer.process import read_mappings, thread_ids
 
 
 class ProbeSwitch:
@@ -52,24 +52,26 @@ class ProbeSwitch:
             loop = LockLoop()
         except (OSError, AttributeError):
             return dearest([assumed(site.emulated) for site in self._sites.values()])
+        ours = {(mapping.device, mapping.inode) for mapping in read_mappings(os.getpid())}
+        shared = [site for site in self._sites.values() if (site.device, site.inode) in ours]
+        costs = [measure(loop, self._events[site.key], maps) for site in shared]
+        foreign = [site for site in self._sites.values() if site not in shared]
+        return dearest([*costs, *(self._cost_alike(site, loop, maps) for site in foreign)])
+
+    def _cost_alike(self, site: Site, loop: LockLoop, maps: ProbeMaps) -> HitCost:
+        """Of a site in a file that we do not map: on an instruction of the same sort in our own libc."""
         ours = find_sites(os.getpid())
         try:
-            return dearest([self._cost_at(site, ours, loop, maps) for site in self._sites.values()])
+            alike = next((own for own in ours if own.emulated or not site.emulated), None)
+            if alike is None:
+                return assumed(site.emulated)
+            place = alike.offset if site.emulated else alike.start
+            event = WindowEvent(alike.path, place, self._program)
+            self._spare.append(event)
+            return measure(loop, event, maps)
         finally:
-            for site in ours:
-                os.close(site.fd)
-
-    def _cost_at(self, site: Site, ours: Sequence[Site], loop: LockLoop, maps: ProbeMaps) -> HitCost:
-        """On the same instruction where we map the same file, else on one of the same sort in our libc."""
-        if any(own.key == site.key for own in ours):
-            return measure(loop, self._events[site.key], maps)
-        alike = next((own for own in ours if own.emulated or not site.emulated), None)
-        if alike is None:
-            return assumed(site.emulated)
-        place = alike.offset if site.emulated else alike.start
-        event = WindowEvent(alike.path, place, self._program)
-        self._spare.append(event)
-        return measure(loop, event, maps)
+            for own in ours:
+                os.close(own.fd)
 
     @property
     def on_ns(self) -> int:
