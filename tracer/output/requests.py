@@ -8,6 +8,8 @@ from tracer.output.page import Column, Page
 # Calls that are explained below the table, and how many lines each.
 DETAILED = 5
 HOLDERS = 3
+# What takes a smaller part of an API's time is not told.
+TOLD_PART = 0.01
 
 _COLUMNS = (
     Column("API CALL", elastic=True, style="blue"),
@@ -69,13 +71,17 @@ def _sentences(total: RequestTotal) -> list[str]:
     """`virDomainDestroy waited 1.5 s for virSecurityManager, held by virDomainCreate.`"""
     held = sorted(total.held_up_by, key=lambda holder: -holder.wait_ns)[:HOLDERS]
     if held:
-        return [_held_up(total.api, holder) for holder in held if holder.wait_ns]
+        return [_held_up(total.api, holder) for holder in held if _worth_telling(holder.wait_ns, total)]
     locks = sorted(total.locks, key=lambda lock: -lock.wait_ns)[:HOLDERS]
     return [
         f"{printable(total.api)} waited {duration(lock.wait_ns)} for {printable(lock.lock)}."
         for lock in locks
-        if lock.wait_ns
+        if _worth_telling(lock.wait_ns, total)
     ]
+
+
+def _worth_telling(wait_ns: int, total: RequestTotal) -> bool:
+    return wait_ns >= TOLD_PART * total.total_ns > 0
 
 
 def _held_up(api: str, holder: HeldUpBy) -> str:

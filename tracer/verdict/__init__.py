@@ -2,8 +2,9 @@
 
 from tracer.model.report import Report
 from tracer.output.deadlocks import deadlock_sentence
-from tracer.verdict.locks import lock_sentences, stuck_sentences
+from tracer.verdict.locks import lock_sentences
 from tracer.verdict.requests import request_sentences
+from tracer.verdict.stuck import stuck_sentences
 
 # More is not read.
 SENTENCES = 5

@@ -3,10 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from tracer.model.locks import Lock
 from tracer.model.report import Report
 from tracer.model.requests import RequestTotal
-from tracer.model.waits import LockTotal
 
 # Locks matter when on average this many threads wait for one, ...
 WAITING_THREADS = 0.05
@@ -23,29 +21,14 @@ NAMED_PART = 0.25
 STUCK_NS = 1_000_000_000
 
 
-def contended(report: Report) -> list[LockTotal]:
-    """Locks that were waited for, the costliest first."""
-    totals = [total for total in report.locks if total.lock.kind.contention and total.waits]
-    return sorted(totals, key=lambda total: -total.wait_ns)
-
-
 def locks_matter(report: Report) -> bool:
-    totals = contended(report)
-    waited_ns = sum(total.wait_ns for total in totals)
-    noticed = any(total.max_wait_ns >= NOTICED_NS for total in totals)
+    """To calls, where they are known: they tell waiting that somebody feels. Else to threads."""
+    if report.requests:
+        return calls_wait_for_locks(report.requests)
+    contended = [total for total in report.locks if total.lock.kind.contention]
+    waited_ns = sum(total.wait_ns for total in contended)
+    noticed = any(total.max_wait_ns >= NOTICED_NS for total in contended)
     return noticed or waited_ns >= WAITING_THREADS * report.info.duration_ns > 0
-
-
-def same(lock: Lock, other: Lock) -> bool:
-    """Both stand for one lock, or for one group of locks."""
-    if lock.address or other.address:
-        return (lock.pid, lock.address) == (other.pid, other.address)
-    return lock.identity == other.identity
-
-
-def calls_ns(requests: Iterable[RequestTotal]) -> int:
-    """The time of the calls as their clients see it."""
-    return sum(total.total_ns + total.throttled_ns for total in requests)
 
 
 def calls_wait_for_locks(requests: Sequence[RequestTotal]) -> bool:
@@ -55,6 +38,11 @@ def calls_wait_for_locks(requests: Sequence[RequestTotal]) -> bool:
         total.lock_wait_ns >= LOCK_PART * calls_ns((total,)) > 0 and calls_ns((total,)) >= API_PART * whole_ns
         for total in requests
     )
+
+
+def calls_ns(requests: Iterable[RequestTotal]) -> int:
+    """The time of the calls as their clients see it."""
+    return sum(total.total_ns + total.throttled_ns for total in requests)
 
 
 def largest(weights: Iterable[tuple[str, int]]) -> tuple[str, int, int]:

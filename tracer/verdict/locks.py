@@ -1,94 +1,61 @@
-"""Sentences about locks: the one that costs most, for whom, where, and what holds it."""
+"""Sentences about locks: the one that costs most, for whom, what holds it, and where it is waited for."""
 
 from tracer.model.report import Report
 from tracer.model.stacks import NO_STACK
-from tracer.model.waits import LockTotal, ReleaseSum
+from tracer.model.waits import ReleaseSum
 from tracer.output.durations import counted, duration, share
 from tracer.output.locks import is_storm, storm_sentence
-from tracer.output.names import owner_label, printable, thread_label
+from tracer.output.names import printable, thread_label
 from tracer.output.stacks import chain
-from tracer.verdict.evidence import (
-    NAMED_PART,
-    STUCK_NS,
-    calls_ns,
-    calls_wait_for_locks,
-    contended,
-    largest,
-    locks_matter,
-    same,
-)
+from tracer.verdict.evidence import NAMED_PART, calls_ns, largest, locks_matter
+from tracer.verdict.groups import LockGroup, contended_groups
 
 # Frames of a stack that a sentence can carry.
 FRAMES = 3
 
 
-def stuck_sentences(report: Report) -> list[str]:
-    """Threads that still wait for a lock at the end, unless a deadlock has said so already."""
-    dead = {(blocked.thread.pid, blocked.thread.tid) for cycle in report.deadlocks for blocked in cycle}
-    stuck = [
-        blocked
-        for blocked in report.waiting
-        if blocked.kind.contention
-        and blocked.waited_ns >= STUCK_NS
-        and (blocked.thread.pid, blocked.thread.tid) not in dead
-    ]
-    if not stuck:
-        return []
-    first = max(stuck, key=lambda blocked: blocked.waited_ns)
-    holder = f", held by {owner_label(first.owner)}" if first.owner else ""
-    threads = "1 thread was" if len(stuck) == 1 else f"{len(stuck)} threads were"
-    return [
-        f"At the end {threads} still waiting for a lock, the longest ({thread_label(first.thread)}) "
-        f"for {duration(first.waited_ns)} now: it wants {printable(first.lock.name)}{holder}."
-    ]
-
-
 def lock_sentences(report: Report) -> list[str]:
-    totals = contended(report)
-    if not totals:
+    groups = contended_groups(report)
+    if not groups:
         return _no_waits(report)
-    if not _worth_blaming(report):
-        return [_not_locks(report, totals), *_idle(report)]
-    first = totals[0]
+    first = groups[0]
+    if not locks_matter(report):
+        return [_not_locks(report, groups), *_idle(report)]
     found = (
-        _costliest(first, totals),
+        _costliest(report, groups),
         _for_whom(report, first),
         _held_by(report, first),
         _where(report, first),
-        storm_sentence(first) if is_storm(first) else "",
+        *(storm_sentence(total) for total in first.totals[:1] if is_storm(total)),
     )
     return [sentence for sentence in found if sentence]
-
-
-def _worth_blaming(report: Report) -> bool:
-    """Calls, where they are known, say it better than threads: they tell waiting that makes somebody wait."""
-    return calls_wait_for_locks(report.requests) if report.requests else locks_matter(report)
 
 
 def _no_waits(report: Report) -> list[str]:
     calls = report.health.futex_calls
     if not calls:
         return []
-    seen = (
-        f"no thread waited for one in {duration(report.info.duration_ns)} and {counted(calls, 'futex call')}"
-    )
-    return [f"Locks are not the problem: {seen}.", *_idle(report)]
+    seen = f"in {duration(report.info.duration_ns)} and {counted(calls, 'futex call')}"
+    return [f"Locks are not the problem: no thread waited for one {seen}.", *_idle(report)]
 
 
-def _not_locks(report: Report, totals: list[LockTotal]) -> str:
+def _not_locks(report: Report, groups: list[LockGroup]) -> str:
+    first = groups[0].words
     if report.requests:
         waited_ns = sum(total.lock_wait_ns for total in report.requests)
         whole_ns = calls_ns(report.requests)
+        which = f", first among them {first}" if waited_ns else ""
         return (
-            f"Locks are not the problem: API calls spent {duration(waited_ns)} of their {duration(whole_ns)} "
-            f"({share(waited_ns, whole_ns)}) waiting for one."
+            f"Locks are not the problem: API calls waited {duration(waited_ns)} "
+            f"of their {duration(whole_ns)} ({share(waited_ns, whole_ns)}) for locks{which}."
         )
-    waited_ns = sum(total.wait_ns for total in totals)
-    longest_ns = max(total.max_wait_ns for total in totals)
-    waits = sum(total.waits for total in totals)
+    waits = sum(group.waits for group in groups)
+    waited_ns = sum(group.wait_ns for group in groups)
+    longest_ns = max(group.max_wait_ns for group in groups)
     return (
-        f"Locks are not the problem: {counted(waits, 'wait')} in {duration(report.info.duration_ns)} "
-        f"took {duration(waited_ns)} in all, the longest {duration(longest_ns)}."
+        f"Locks are not the problem: {counted(waits, 'wait')} in {duration(report.info.duration_ns)} took "
+        f"{duration(waited_ns)} in all, first among them those for {first}; "
+        f"the longest took {duration(longest_ns)}."
     )
 
 
@@ -105,22 +72,24 @@ def _idle(report: Report) -> list[str]:
     ]
 
 
-def _costliest(first: LockTotal, totals: list[LockTotal]) -> str:
-    whole_ns = sum(total.wait_ns for total in totals)
-    lock = first.lock
+def _costliest(report: Report, groups: list[LockGroup]) -> str:
+    first = groups[0]
+    whole_ns = sum(group.wait_ns for group in groups)
+    many = len(first.totals) > 1
+    cost = f"cost{'' if many else 's'} {'API calls ' if report.requests else ''}most"
     return (
-        f"The {lock.kind} {printable(lock.name)} costs most: {counted(first.waits, 'wait')} took "
+        f"The {first.words} {cost}: {counted(first.waits, 'wait')} took "
         f"{duration(first.wait_ns)}, {share(first.wait_ns, whole_ns)} of all waiting for locks, "
         f"the longest {duration(first.max_wait_ns)}."
     )
 
 
-def _for_whom(report: Report, first: LockTotal) -> str:
+def _for_whom(report: Report, first: LockGroup) -> str:
     """The API that waits for it most; where no call is known, the thread."""
     if report.requests:
         api, waited_ns, _ = _waiting_call(report, first)
         return _api_waits(report, api, waited_ns) if waited_ns else ""
-    waits = [wait for wait in report.waits if same(wait.lock, first.lock)]
+    waits = [wait for wait in report.waits if first.has(wait.lock)]
     name, waited_ns, whole_ns = largest((wait.thread.name, wait.wait_ns) for wait in waits)
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
@@ -130,13 +99,13 @@ def _for_whom(report: Report, first: LockTotal) -> str:
     return f"{who} {verb} for it most, {duration(waited_ns)} ({share(waited_ns, whole_ns)})."
 
 
-def _waiting_call(report: Report, first: LockTotal) -> tuple[str, int, int]:
+def _waiting_call(report: Report, first: LockGroup) -> tuple[str, int, int]:
     """The API that waits for it most, its time and that of all."""
     return largest(
         (total.api, lock.wait_ns)
         for total in report.requests or ()
         for lock in total.locks
-        if lock.identity == first.lock.identity
+        if lock.identity == first.first.identity
     )
 
 
@@ -149,28 +118,16 @@ def _api_waits(report: Report, api: str, waited_ns: int) -> str:
     )
 
 
-def _where(report: Report, first: LockTotal) -> str:
-    sites = [site for site in report.call_sites if same(site.lock, first.lock) and site.stack.frames]
-    if not sites:
-        return ""
-    site = max(sites, key=lambda site: site.wait_ns)
-    whole_ns = sum(other.wait_ns for other in sites)
-    return (
-        f"It is waited for at {chain(site.stack, FRAMES)} ({share(site.wait_ns, whole_ns)} "
-        f"of the waits of {duration(report.info.threshold_ns)} or more)."
-    )
-
-
-def _held_by(report: Report, first: LockTotal) -> str:
+def _held_by(report: Report, first: LockGroup) -> str:
     """The call that held it, and the place that let it go; each only where it stands for enough."""
     holder = _holding_call(report, first)
-    rows = [row for row in report.release_sites if same(row.lock, first.lock)]
+    rows = [row for row in report.release_sites if first.has(row.lock)]
     sites = ((_release_place(row), row.blame_ns) for row in rows if row.stack and row.stack.frames)
     place, blame_ns, _ = largest(sites)
     whole_ns = sum(row.blame_ns for row in rows)
     if place and blame_ns >= NAMED_PART * whole_ns:
-        released = f"it was let go {place} ({share(blame_ns, whole_ns)} of the blame)"
-        return f"{holder}, and {released}." if holder else f"I{released[1:]}."
+        released = f"t was let go {place} ({share(blame_ns, whole_ns)} of the blame)"
+        return f"{holder}, and i{released}." if holder else f"I{released}."
     return f"{holder}." if holder else _owning_thread(first)
 
 
@@ -179,22 +136,37 @@ def _release_place(row: ReleaseSum) -> str:
     return f"{by}at {chain(row.stack or NO_STACK, FRAMES)}"
 
 
-def _holding_call(report: Report, first: LockTotal) -> str:
+def _holding_call(report: Report, first: LockGroup) -> str:
     waiting, _, _ = _waiting_call(report, first)
     api, waited_ns, whole_ns = largest(
         (holder.api, holder.wait_ns)
         for total in report.requests or ()
         for holder in total.held_up_by
-        if holder.lock == first.lock.name and total.api == waiting
+        if total.api == waiting and first.is_called(holder.lock)
     )
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
     return f"{printable(api)} held it during {duration(waited_ns)} ({share(waited_ns, whole_ns)}) of that"
 
 
-def _owning_thread(first: LockTotal) -> str:
-    owners = ((f"{printable(owner.thread)}/{owner.tid}", owner.wait_ns) for owner in first.owners)
+def _owning_thread(first: LockGroup) -> str:
+    owners = (
+        (f"{printable(owner.thread)}/{owner.tid}", owner.wait_ns)
+        for total in first.totals
+        for owner in total.owners
+    )
     thread, waited_ns, whole_ns = largest(owners)
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
         return ""
     return f"{thread} held it most, {share(waited_ns, whole_ns)} of the time."
+
+
+def _where(report: Report, first: LockGroup) -> str:
+    sites = [site for site in report.call_sites if first.has(site.lock) and site.stack.frames]
+    place, waited_ns, whole_ns = largest((chain(site.stack, FRAMES), site.wait_ns) for site in sites)
+    if not waited_ns or waited_ns < NAMED_PART * whole_ns:
+        return ""
+    return (
+        f"It is waited for at {place} ({share(waited_ns, whole_ns)} "
+        f"of the waits of {duration(report.info.threshold_ns)} or more)."
+    )

@@ -50,6 +50,13 @@ def test_requests_and_waiting_are_told_in_words() -> None:
     )
 
 
+def test_what_takes_little_of_a_call_is_not_told() -> None:
+    assert REPORT.requests is not None
+    request = REPORT.requests[0]
+    small = replace(request, held_up_by=(replace(request.held_up_by[0], wait_ns=request.total_ns // 101),))
+    assert "create waited" not in text_of(replace(REPORT, requests=(small,)))
+
+
 def test_a_pipe_gets_whole_lines_without_escapes() -> None:
     deep = replace(REPORT.call_sites[0], lock=MANAGER, wait_ns=1)
     text = text_of(replace(REPORT, call_sites=(deep, *REPORT.call_sites)))

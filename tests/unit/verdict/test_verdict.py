@@ -40,7 +40,10 @@ def test_no_waits_are_no_problem() -> None:
 
 def test_few_short_waits_are_no_problem() -> None:
     text = said(Report(INFO, (SMALL,)))
-    assert text == "Locks are not the problem: 10 waits in 10.0 s took 1.0 ms in all, the longest 100.0 us."
+    assert text == (
+        "Locks are not the problem: 10 waits in 10.0 s took 1.0 ms in all, first among them those for "
+        "mutex Table; the longest took 100.0 us."
+    )
 
 
 def test_one_wait_that_a_person_notices_is_a_problem() -> None:
@@ -111,9 +114,26 @@ def test_the_call_that_waits_and_the_call_that_holds() -> None:
 def test_locks_that_no_call_waits_for_are_not_the_problem() -> None:
     text = said(Report(INFO, (TOTAL,), requests=(replace(REQUEST, lock_wait_ns=SECOND),)))
     assert (
-        "Locks are not the problem: API calls spent 1.0 s of their 100.0 s (1.0 %) waiting for one." in text
+        "API calls waited 1.0 s of their 100.0 s (1.0 %) for locks, first among them mutex Manager." in text
     )
     assert "costs most" not in text
+
+
+def test_the_lock_that_calls_wait_for_comes_before_one_that_only_threads_do() -> None:
+    busy = LockTotal(OTHER, 100, 50 * SECOND, SECOND)
+    locks = (RequestLock("Manager", "Manager", 20 * SECOND, 40),)
+    request = replace(REQUEST, lock_wait_ns=20 * SECOND, other_ns=80 * SECOND, locks=locks)
+    text = said(Report(INFO, (busy, TOTAL), requests=(request,)))
+    assert "The mutex Manager costs API calls most: 100 waits took 9.0 s, 15.3 %" in text
+
+
+def test_locks_of_one_identity_are_one() -> None:
+    objects = tuple(
+        LockTotal(Lock(7, number, Kind.MUTEX, f"Domain {number}", "Domain", "Domain"), 10, 2 * SECOND)
+        for number in range(1, 6)
+    )
+    text = said(Report(INFO, (TOTAL, *objects)))
+    assert "The 5 mutexes Domain cost most: 50 waits took 10.0 s, 52.6 % of all waiting for locks" in text
 
 
 def test_queued_calls_name_the_setting_and_no_lock() -> None:
@@ -135,6 +155,13 @@ def test_processor_time_is_told_where_it_is_known() -> None:
     text = said(Report(INFO, (SMALL,), requests=(request,)))
     assert "60.0 s (60.0 % of their time) computing" in text
     assert "40.0 s (40.0 % of their time) ready to run" in text
+
+
+def test_the_call_that_most_time_is_spent_in_is_named() -> None:
+    slow = replace(REQUEST, queued_ns=90 * SECOND, other_ns=10 * SECOND)
+    quick = replace(slow, api="query", queued_ns=SECOND, total_ns=2 * SECOND, other_ns=SECOND)
+    text = said(Report(INFO, (SMALL,), requests=(quick, slow)))
+    assert "100 API calls spent 91.0 s (89.2 % of their time, mostly in create) queued" in text
 
 
 def test_a_deadlock_comes_first_and_its_threads_are_told_once() -> None:
