@@ -81,13 +81,14 @@ class Session:
         kernel, tables = self._load(processes)
         resolver, finder = self._resolving(kernel, processes, tables)
         kernel.attach()
+        if self._launched is None:
+            self._start_probe()  # before the first wait is counted: no lock is waited for more than taken
         for process in processes:
             kernel.watch(process, tables)
         if self._launched is not None:
             self._let_libraries_load(self._launched, kernel, tables, processes)
+            self._start_probe()
         self._requests.attach(kernel.module)
-        if self._probe is not None:
-            self._probe.start()
         self.started_ns = time.monotonic_ns()
         started = datetime.now().astimezone()
         begin_blocked(kernel, processes)
@@ -101,6 +102,10 @@ class Session:
         self._kernel, self._resolver = kernel, resolver
         self._info = self._trace_info(processes, started.isoformat(timespec="milliseconds"))
         return self._info
+
+    def _start_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.start()
 
     def _load(self, processes: Sequence[Process]) -> tuple[KernelTracing, Tables]:
         """The tables are built while another thread compiles: both take about as long."""
