@@ -6,7 +6,7 @@ setup(
     packages=[*find_packages(include=["tracer", "tracer.*"]), "tracer.bpf"],
     package_dir={"tracer.bpf": "bpf"},
     package_data={
-        "": ["*.js", "*.css", "*.html", "*.sql", "*.txt", "*.md", "LICENSE*", "assets/**/*"],
+        "": ["*.js", "*.css", "*.html", "*.sql", "*.proto", "*.pyi", "*.txt", "*.md", "LICENSE*", "assets/**/*"],
         "tracer.bpf": ["**/*"],
     },
 )

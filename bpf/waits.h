@@ -66,11 +66,12 @@ struct futex_call {
 
 /* A word that keeps its value over the whole wait of a mutex, plain, timed or robust: a second sleep there
  * is the same wait, whatever lies between, because a mutex taken after sleeping is unlocked by a wake.
+ * A timed mutex's calls look like those of a rwlock's writer that waits for readers, but that has no owner.
  */
-INLINE int keeps_waiters_mark(u32 command, u32 before, u32 value) {
-    if (value == MUTEX_CONTENDED && before == MUTEX_CONTENDED)
-        return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
-    return command == FUTEX_WAIT && before & value & FUTEX_WAITERS;
+INLINE int keeps_waiters_mark(struct thread_state *state, u32 command, u32 value) {
+    if (value == MUTEX_CONTENDED && state->value == MUTEX_CONTENDED)
+        return command == FUTEX_WAIT || (command == FUTEX_WAIT_BITSET && state->owner);
+    return command == FUTEX_WAIT && state->value & value & FUTEX_WAITERS;
 }
 
 /* A writer that has got past the other writers goes on to wait for the readers, one word below. */
@@ -87,7 +88,7 @@ INLINE int continues(struct thread_state *state, struct futex_call *call, struct
         return 0;
     if (call->word != state->word)
         return command == FUTEX_WAIT_BITSET && moves_to_phase_word(state, call) && ran < RETRY_NS;
-    if (state->flags & WAIT_RESUMED || keeps_waiters_mark(command, state->value, call->value))
+    if (state->flags & WAIT_RESUMED || keeps_waiters_mark(state, command, call->value))
         return 1;
     return command == FUTEX_WAIT_BITSET && (state->flags & WAIT_WORD_UNCHANGED || ran < RETRY_NS);
 }
