@@ -17,6 +17,8 @@ API_PART = 0.05
 MAIN_PART = 0.3
 # A caller, holder or thread is named when it stands for this part of its lock's waiting.
 NAMED_PART = 0.25
+# What takes a smaller part of an API's time is not told.
+TOLD_PART = 0.01
 # A wait that lasts this long at the end, with nothing to show that it would end, is called stuck.
 STUCK_NS = 1_000_000_000
 

@@ -7,7 +7,7 @@ from tracer.output.durations import counted, duration, share
 from tracer.output.locks import is_storm, storm_sentence
 from tracer.output.names import printable, thread_label
 from tracer.output.stacks import chain
-from tracer.verdict.evidence import NAMED_PART, calls_ns, largest, locks_matter
+from tracer.verdict.evidence import NAMED_PART, TOLD_PART, calls_ns, largest, locks_matter
 from tracer.verdict.groups import LockGroup, contended_groups
 
 # Frames of a stack that a sentence can carry.
@@ -20,7 +20,7 @@ def lock_sentences(report: Report) -> list[str]:
         return _no_waits(report)
     first = groups[0]
     if not locks_matter(report):
-        return [_not_locks(report, groups), *_idle(report)]
+        return [_not_locks(report, groups), *_small_wait(report, first), *_idle(report)]
     found = (
         _costliest(report, groups),
         _for_whom(report, first),
@@ -57,6 +57,17 @@ def _not_locks(report: Report, groups: list[LockGroup]) -> str:
         f"{duration(waited_ns)} in all, first among them those for {first}; "
         f"the longest took {duration(longest_ns)}."
     )
+
+
+def _small_wait(report: Report, first: LockGroup) -> list[str]:
+    """Whom a lock that is not the problem delays, if only a little."""
+    api, waited_ns, _ = _waiting_call(report, first)
+    total = next((total for total in report.requests or () if total.api == api), None)
+    if total is None or waited_ns < TOLD_PART * total.total_ns or not waited_ns:
+        return []
+    holder, during = _holding_call(report, first)
+    held = f", held by {printable(holder)} during {during} of that" if holder else ""
+    return [f"{printable(api)} waited {duration(waited_ns)} for {first.words}{held}."]
 
 
 def _idle(report: Report) -> list[str]:
@@ -120,7 +131,8 @@ def _api_waits(report: Report, api: str, waited_ns: int) -> str:
 
 def _held_by(report: Report, first: LockGroup) -> str:
     """The call that held it, and the place that let it go; each only where it stands for enough."""
-    holder = _holding_call(report, first)
+    api, held = _holding_call(report, first)
+    holder = f"{printable(api)} held it during {held} of that" if api else ""
     rows = [row for row in report.release_sites if first.has(row.lock)]
     sites = ((_release_place(row), row.blame_ns) for row in rows if row.stack and row.stack.frames)
     place, blame_ns, _ = largest(sites)
@@ -136,7 +148,8 @@ def _release_place(row: ReleaseSum) -> str:
     return f"{by}at {chain(row.stack or NO_STACK, FRAMES)}"
 
 
-def _holding_call(report: Report, first: LockGroup) -> str:
+def _holding_call(report: Report, first: LockGroup) -> tuple[str, str]:
+    """The API that held it while the API that waits for it most waited, and for how long; or nothing."""
     waiting, _, _ = _waiting_call(report, first)
     api, waited_ns, whole_ns = largest(
         (holder.api, holder.wait_ns)
@@ -145,8 +158,8 @@ def _holding_call(report: Report, first: LockGroup) -> str:
         if total.api == waiting and first.is_called(holder.lock)
     )
     if not waited_ns or waited_ns < NAMED_PART * whole_ns:
-        return ""
-    return f"{printable(api)} held it during {duration(waited_ns)} ({share(waited_ns, whole_ns)}) of that"
+        return ("", "")
+    return (api, f"{duration(waited_ns)} ({share(waited_ns, whole_ns)})")
 
 
 def _owning_thread(first: LockGroup) -> str:

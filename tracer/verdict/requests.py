@@ -6,7 +6,7 @@ from tracer.model.report import Report
 from tracer.model.requests import RequestTotal
 from tracer.output.durations import counted, duration, share
 from tracer.output.names import printable
-from tracer.verdict.evidence import MAIN_PART, calls_ns, largest
+from tracer.verdict.evidence import MAIN_PART, calls_ns, largest, locks_matter
 
 Part = Callable[[RequestTotal], int]
 
@@ -45,11 +45,26 @@ _SENTENCES: tuple[tuple[Part, str], ...] = (
 
 
 def request_sentences(report: Report) -> list[str]:
-    """One sentence for each thing that takes a main part of the calls' time, the largest first."""
+    """The API that takes most time, unless locks will name it, and what the calls' time went into."""
     requests = report.requests or ()
     whole_ns = calls_ns(requests)
     if not whole_ns:
         return []
+    slowest = [] if locks_matter(report) else [_slowest(requests)]
+    return [*slowest, *_main_parts(requests, whole_ns)]
+
+
+def _slowest(requests: Sequence[RequestTotal]) -> str:
+    first = max(requests, key=lambda total: calls_ns((total,)))
+    return (
+        f"Most time goes into {printable(first.api)}: {counted(first.calls, 'call')} took "
+        f"{duration(calls_ns((first,)))}, with a median of {duration(first.p50_ns)} "
+        f"and {duration(first.max_ns)} at most from the server's reading to its reply."
+    )
+
+
+def _main_parts(requests: Sequence[RequestTotal], whole_ns: int) -> list[str]:
+    """The largest first."""
     calls = counted(sum(total.calls for total in requests), "API call")
     spent = [(sum(part(total) for total in requests), part, text) for part, text in _SENTENCES]
     spent.sort(key=lambda entry: -entry[0])

@@ -136,6 +136,22 @@ def test_locks_of_one_identity_are_one() -> None:
     assert "The 5 mutexes Domain cost most: 50 waits took 10.0 s, 52.6 % of all waiting for locks" in text
 
 
+def test_a_small_wait_of_calls_is_told_with_its_holder() -> None:
+    request = replace(
+        REQUEST,
+        p50_ns=2 * SECOND,
+        max_ns=3 * SECOND,
+        lock_wait_ns=5 * SECOND,
+        locks=(RequestLock("Manager", "Manager", 4 * SECOND, 9),),
+        held_up_by=(HeldUpBy("destroy", "Manager", 3 * SECOND),),
+    )
+    text = said(Report(INFO, (TOTAL,), requests=(request,)))
+    assert (
+        "Most time goes into create: 50 calls took 100.0 s, with a median of 2.0 s and 3.0 s at most" in text
+    )
+    assert "create waited 4.0 s for mutex Manager, held by destroy during 3.0 s (100.0 %) of that." in text
+
+
 def test_queued_calls_name_the_setting_and_no_lock() -> None:
     text = said(
         Report(INFO, (SMALL,), requests=(replace(REQUEST, queued_ns=90 * SECOND, other_ns=10 * SECOND),))
