@@ -188,8 +188,9 @@ _Static_assert(sizeof(struct word_state) == 72, "word_state");
 /* ---- objects ------------------------------------------------------------------------------------------ */
 
 /* The object that a lock lies in, as a u64: its address | its class's number << 48 | a hash of its label << 59.
- * 0: none known.
+ * 0: none known. OBJECT_NOT_SOUGHT: no classes were known then.
  */
+#define OBJECT_NOT_SOUGHT 1
 #define OBJECT_CLASS_SHIFT 48
 #define OBJECT_LABEL_SHIFT 59
 #define OBJECT_REACH 1024 /* bytes below a word that are searched for its object */

@@ -89,13 +89,13 @@ INLINE void look_up(struct object_scratch *scratch, u32 index, u32 pid, u64 word
     }
 }
 
-/* The object that the current process's `word` lies in, 0: none known. */
+/* The object that the current process's `word` lies in, 0: none known; or OBJECT_NOT_SOUGHT. */
 INLINE u64 object_class(u32 pid, u64 word) {
     u32 zero = 0, found;
     struct class_filter *filter = class_filter.lookup(&zero);
     struct object_scratch *scratch = object_scratch.lookup(&zero);
     if (!filter || !scratch || !filter->classes)
-        return 0;
+        return OBJECT_NOT_SOUGHT;
     read_below(scratch, word & ~7ull);
     scratch->object = 0;
     found = list_candidates(filter, scratch);

@@ -11,7 +11,7 @@ from tracer.model.kinds import Kind
 from tracer.model.locks import Owner
 from tracer.model.waits import Blocked
 from tracer.process import Process
-from tracer.resolving import Resolver, Site, Way
+from tracer.resolving import NOT_SOUGHT, Resolver, Site, Way
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.unwind.memory import unwind_memory
 from tracer.unwind.tables import Tables
@@ -69,6 +69,7 @@ class BlockedFinder:
         stack = self._symbolizer.stack(state.pid, pcs, end)
         value = raw.way_of_waiting(state.operation, state.value)
         site = self._resolver.classify(Way(state.pid, state.word, state.ip, state.operation, value), stack)
+        self._resolver.look_around(state.pid, state.word, site)
         lock = self._resolver.lock(state.pid, site, state.object, stack)
         thread = self._resolver.threads[state.pid].thread(tid)
         before = bool(state.flags & raw.WAIT_BEFORE_ATTACH)
@@ -116,6 +117,7 @@ def _state(pid: int, thread: BlockedThread, now_ns: int) -> raw.ThreadState:
         "pid": pid,
         "operation": thread.operation,
         "value": thread.value,
+        "object": NOT_SOUGHT,
         "phase": raw.PHASE_ASLEEP,
         "flags": raw.WAIT_BEFORE_ATTACH,
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tracer import abi
 from tracer.kernel import records as raw
 from tracer.locks.resolver import KindResolver
 from tracer.model.kinds import Kind, Outcome
@@ -16,6 +17,7 @@ from tracer.symbols.symbolizer import Symbolizer
 from tracer.threads import Threads
 
 STACK_ENDS = tuple(StackEnd)
+NOT_SOUGHT = abi.number("OBJECT_NOT_SOUGHT")
 
 
 class Way(NamedTuple):
@@ -66,6 +68,7 @@ class Resolver:
         self._first_sites: dict[Way, Site] = {}
         self._locks: dict[tuple[int, int], Lock] = {}
         self._facts: dict[tuple[int, int], LockFacts] = defaultdict(LockFacts)
+        self._objects: dict[tuple[int, int], int] = {}
         self.bases: dict[tuple[int, int], int] = {}
 
     def add_stack(self, event: raw.StackEvent) -> None:
@@ -112,11 +115,21 @@ class Resolver:
         facts.objects[object_class] += ns + 1
         facts.stacks[stack_id] += ns + 1
 
+    def look_around(self, pid: int, word: int, site: Site) -> None:
+        """Finds the object around a lock that a thread waits for just now, for where the kernel knew none."""
+        reference = self._namer.saw_blocked(pid, word, site.base, site.kind)
+        if reference:
+            self._objects[pid, site.base] = reference
+
+    def _object(self, pid: int, base: int, object_class: int) -> int:
+        return object_class if object_class not in (0, NOT_SOUGHT) else self._objects.get((pid, base), 0)
+
     def lock(self, pid: int, site: Site, object_class: int, stack: Stack) -> Lock:
         """The lock under the name that can be given now; the name is looked for once."""
         found = self._locks.get((pid, site.base))
         if found is None:
-            found = self._namer.lock(pid, site.base, site.kind.of_lock, object_class, stack)
+            reference = self._object(pid, site.base, object_class)
+            found = self._namer.lock(pid, site.base, site.kind.of_lock, reference, stack)
             self._locks[pid, site.base] = found
         return found
 
@@ -132,10 +145,10 @@ class Resolver:
         if facts is None:
             return known or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
         kind = max(facts.kinds, key=lambda each: facts.kinds[each])
-        # Waits of the trace's first moments are told of no class: the classes are still being looked for.
-        object_class = max(facts.objects, key=lambda each: (each != 0, facts.objects[each]))
+        # In a trace's first moments classes are still being looked for: that says nothing.
+        object_class = max(facts.objects, key=lambda each: (each != NOT_SOUGHT, facts.objects[each]))
         stack = self.stack(max(facts.stacks, key=lambda each: facts.stacks[each]))
-        return self._namer.lock(pid, base, kind, object_class, stack)
+        return self._namer.lock(pid, base, kind, self._object(pid, base, object_class), stack)
 
     def owner(self, pid: int, own_id: int, confirmed: bool) -> Owner | None:
         """The thread that a lock named; None where that is no thread of the process."""

@@ -57,6 +57,16 @@ def test_memory_that_was_an_object_is_none_any_more(objects: Trace) -> None:
     assert all(lock["class"] is None for lock in others)
 
 
+def test_an_object_that_was_waited_for_before_the_attach(build: Build, tmp_path: Path) -> None:
+    with Program([build("objects.c", packages=("gobject-2.0",)), "stuck"]) as running:
+        traced = trace(running, tmp_path, *OPTIONS)
+    (waiting,) = (
+        one for one in traced.report["waiting"] if int(one["lock"], 16) == traced.program["queue_lock"]
+    )
+    assert waiting["before_attach"]
+    assert locks_at(traced.report, traced.pid)[traced.program["queue_lock"]]["name"] == "WorkQueue+0xe8"
+
+
 @pytest.mark.parametrize(
     "name",
     ["alone", "state.lock", "state.nested.inner", "table[3][1].lock", "store.guard", "Store::shared"],

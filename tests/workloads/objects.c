@@ -1,6 +1,7 @@
 /* Locks inside GObject instances: of a class, of a class derived from it, and a lock that is in no object.
  *
  * Objects are made and freed all the time at the place where another thread's plain lock will be next.
+ * With an argument, a thread waits for an object's lock before and after all.
  */
 #include "truth.h"
 #include <glib-object.h>
@@ -124,19 +125,32 @@ static void *work(void *number)
     return NULL;
 }
 
-int main(void)
+/* A thread that waits for a lock before any tracer is there, and for ever. */
+static void *stuck(void *unused)
 {
-    pthread_t threads[2];
+    pthread_mutex_lock(&queue->queue_lock);
+    return unused;
+}
+
+int main(int argc, char **argv)
+{
+    pthread_t threads[2], waiting;
+    (void)argv;
     store = g_object_new(work_store_get_type(), NULL);
     queue = g_object_new(work_queue_get_type(), NULL);
     plain = g_malloc0(sizeof(*plain));
     pthread_mutex_init(plain, NULL);
     pthread_barrier_init(&round_begins, NULL, 2);
+    if (argc > 1) {
+        pthread_mutex_lock(&queue->queue_lock);
+        pthread_create(&waiting, NULL, stuck, NULL);
+        sleep_us(100000);
+    }
     get_ready();
     sleep_us(400000); /* the tracer looks for classes once it is attached */
-    for (uintptr_t i = 0; i < 2; i++)
+    for (uintptr_t i = 0; i < 2 && argc < 2; i++)
         pthread_create(&threads[i], NULL, work, (void *)i);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && argc < 2; i++)
         pthread_join(threads[i], NULL);
     printf("{\"pid\": %d, \"lock\": %lu, \"parent_lock\": %lu, \"queue_lock\": %lu, \"plain\": %lu, \"table_lock\": %lu,"
            " \"changed\": %lu}\n",

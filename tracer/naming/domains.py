@@ -39,21 +39,43 @@ class DomainNames:
     def __init__(self, memory: Reader) -> None:
         self._memory = memory
         self._list = 0
+        self._way: tuple[int, int] | None = None
 
     def find(
         self, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]
     ) -> tuple[int, int] | None:
         """(offset of the definition in a domain object, offset of the name in the definition); None where
         there is no domain now, or memory is not as expected."""
+        for domains in self._tables(list_class, domain_class, mappings):
+            offsets = self._offsets(domains[:MOST_COMPARED], domain_class.type.instance_size)
+            if offsets is not None:
+                self._way = offsets
+                return offsets
+        return None
+
+    def owner_of_job(
+        self, job: int, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]
+    ) -> str | None:
+        """The name of the domain whose object points at the job; None where none does or none has a name."""
+        way = self._way or self.find(list_class, domain_class, mappings)
+        if way is None:
+            return None
+        size = domain_class.type.instance_size
+        for domains in self._tables(list_class, domain_class, mappings):
+            for instance, _ in domains:
+                if job in words(self._memory.read_some(instance, size)):
+                    return self._label(instance, *way)
+        return None
+
+    def _tables(
+        self, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]
+    ) -> Iterator[list[tuple[int, str]]]:
+        """The tables of the list: domain objects with the strings that they are known by."""
         if self._memory.u64(self._list) != list_class.type.class_address:
             self._list = self._find_list(list_class, mappings)
         size = min(list_class.type.instance_size, 4096)
         for table in words(self._memory.read_some(self._list, size))[FIRST_MEMBER // 8 :]:
-            domains = self._domains(table, domain_class.type.class_address)
-            offsets = self._offsets(domains, domain_class.type.instance_size)
-            if offsets is not None:
-                return offsets
-        return None
+            yield self._domains(table, domain_class.type.class_address)
 
     def _find_list(self, list_class: ObjectClass, mappings: Iterable[Mapping]) -> int:
         wanted = struct.pack("<Q", list_class.type.class_address)
@@ -109,7 +131,7 @@ class DomainNames:
             if not text or self._memory.u64(instance) != domain_class:
                 return []
             found.append((instance, text))
-        return found[:MOST_COMPARED]
+        return found
 
     def _offsets(self, domains: list[tuple[int, str]], instance_size: int) -> tuple[int, int] | None:
         if not domains:

@@ -1,7 +1,7 @@
 """The best name that a lock can have, and the identity that it keeps from run to run."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tracer.errors import LockwatchError
 from tracer.memory import Memory
@@ -45,6 +45,7 @@ class _Target:
     stacks: places.Stacks
     objects: Objects
     domains: DomainNames
+    jobs: dict[int, str] = field(default_factory=dict)
     arenas: int = 0
 
 
@@ -92,10 +93,26 @@ class Namer:
         offsets = target.domains.find(list_class, domain_class, target.mappings.all)
         return target.objects.label(DOMAIN_CLASS, *offsets) if offsets is not None else ()
 
-    def object_at(self, pid: int, word: int) -> int:
-        """The reference to the object around a lock that a thread waits for just now; 0: none known."""
+    def saw_blocked(self, pid: int, word: int, base: int, kind: Kind) -> int:
+        """Looks at a lock that a thread waits for just now: what it lies in, or belongs to, is alive.
+
+        Returns the reference to the object around it; 0 where none is known.
+        """
         target = self._targets.get(pid)
-        return target.objects.reference_at(word) if target is not None else 0
+        if target is None:
+            return 0
+        if kind is Kind.JOB:
+            self._see_job(target, base)
+        return target.objects.reference_at(word)
+
+    def _see_job(self, target: _Target, base: int) -> None:
+        classes = target.objects.of_name(LIST_CLASS), target.objects.of_name(DOMAIN_CLASS)
+        if not self._object_names or classes[0] is None or classes[1] is None:
+            return
+        domain = target.domains.owner_of_job(base, classes[0], classes[1], target.mappings.all)
+        if domain is not None:
+            known = target.jobs.setdefault(base, domain)
+            target.jobs[base] = known if known == domain else ""
 
     def lock(self, pid: int, base: int, kind: Kind, object_class: int, stack: Stack) -> Lock:
         """The lock at `base`. `object_class` is the kernel side's reference to its object, 0 where it knew
@@ -131,6 +148,8 @@ class Namer:
             return self._by_site(base, kind, stack)
         if kind is Kind.ARENA:
             return self._arena(target, base)
+        if kind is Kind.JOB:
+            return _job(target.jobs.get(base))
         return (
             self._in_file(target, base)
             or self._of_thread(target, base, kind, stack)
@@ -221,6 +240,12 @@ class Namer:
 
 def _member(instance: Instance, base: int, kind: Kind) -> str:
     return instance.member(base) + _suffix(kind)
+
+
+def _job(domain: str | None) -> Name:
+    """The job of a domain; of which one is known where a wait for it was seen while it lasted."""
+    identity = f"{DOMAIN_CLASS} job"
+    return Name(f'{DOMAIN_CLASS} "{domain}" job' if domain else identity, identity, DOMAIN_CLASS, weak=True)
 
 
 def _suffix(kind: Kind) -> str:

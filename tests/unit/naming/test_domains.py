@@ -58,6 +58,14 @@ def test_the_way_to_a_domains_name_is_found() -> None:
     assert find(libvirt_memory()) == (HOLDER, TEXT)
 
 
+def test_a_job_belongs_to_the_domain_that_points_at_it() -> None:
+    memory = libvirt_memory()
+    memory.write_u64(DOMAINS + 0x400 + 96, 0x7F00DEAD0000)
+    names = DomainNames(memory)
+    assert names.owner_of_job(0x7F00DEAD0000, LIST_TYPE, DOMAIN_TYPE, MAPPINGS) == "vm-2"
+    assert names.owner_of_job(0x7F00DEAD0008, LIST_TYPE, DOMAIN_TYPE, MAPPINGS) is None
+
+
 def test_a_way_that_fails_for_one_domain_is_no_way() -> None:
     memory = libvirt_memory()
     memory.write(DOMAINS + 0x400 + 0x200 + 0x160, b"other\0")
