@@ -3,25 +3,25 @@
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TextIO
+from typing import Generic, TextIO, TypeVar
 
 from tracer.errors import FileError, UsageError
 from tracer.model.report import Report
 from tracer.output import folded, json_report
 
 STDOUT = "-"
-View = Callable[[Report, TextIO], None]
+Shown = TypeVar("Shown")
 
 
-class Outputs:
+class Files(Generic[Shown]):
     """`-` is stdout, and may be named once: what is for people then goes to stderr."""
 
     def __init__(self) -> None:
         self._closing = ExitStack()
-        self._views: list[tuple[View, TextIO, str]] = []
+        self._views: list[tuple[Callable[[Shown, TextIO], None], TextIO, str]] = []
         self.people: TextIO = sys.stdout
 
-    def add(self, option: str, path: str | None, view: View) -> None:
+    def add(self, option: str, path: str | None, view: Callable[[Shown, TextIO], None]) -> None:
         """Opens `path` for a view. Raises UsageError for a second `-`, FileError for a bad file."""
         if path is None:
             return
@@ -41,11 +41,11 @@ class Outputs:
             ) from error
         self._views.append((view, file, path))
 
-    def write(self, report: Report) -> None:
+    def write(self, shown: Shown) -> None:
         """Writes every view. Raises FileError, as for a full disk."""
         for view, file, path in self._views:
             try:
-                view(report, file)
+                view(shown, file)
                 file.flush()
             except BrokenPipeError:
                 raise
@@ -54,6 +54,10 @@ class Outputs:
 
     def close(self) -> None:
         self._closing.close()
+
+
+class Outputs(Files[Report]):
+    """Where a report goes."""
 
 
 def report_outputs(

@@ -37,8 +37,9 @@ def compare(before: Recording, after: Recording, per: Per, filters: Filters) -> 
     sides = _side(before, per), _side(after, per)
     waits = sliced_waits(before, threshold_ns, filters), sliced_waits(after, threshold_ns, filters)
     comparer = _Comparer(*sides, *waits)
-    rows = comparer.total(), comparer.locks(), comparer.sites()
-    return Comparison(*sides, per, threshold_ns, *rows)
+    return Comparison(
+        *sides, per, threshold_ns, total=comparer.total(), locks=comparer.locks(), sites=comparer.sites()
+    )
 
 
 def _side(recording: Recording, per: Per) -> Side:

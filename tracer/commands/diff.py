@@ -1,0 +1,59 @@
+"""`lockwatch diff`: two recordings compared; an exit code for CI."""
+
+import sys
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from tracer.commands import options
+from tracer.comparing.compare import compare
+from tracer.comparing.limit import above, parse_limit
+from tracer.model.comparison import Comparison, Per
+from tracer.options import DEFAULT_TOP
+from tracer.output import comparison as views
+from tracer.output.names import printable
+from tracer.outputs import Files
+from tracer.recording import Recording
+
+WORSE = 1
+
+
+def diff(
+    before: options.RecordingFile,
+    after: options.RecordingFile,
+    per: Annotated[Per, typer.Option("--per", help="What waiting is measured against.")] = Per.SECOND,
+    fail_above: Annotated[
+        str | None,
+        typer.Option("--fail-above", help="Exit 1 where waiting grew by more (20%), and not by chance."),
+    ] = None,
+    kinds: options.Kinds = "contention",
+    lock: options.LockPattern = None,
+    top: options.Top = DEFAULT_TOP,
+    json: options.Json = None,
+    folded: Annotated[
+        str | None,
+        typer.Option("--folded", metavar="FILE", help="Folded stacks with both sides, as difffolded.pl's."),
+    ] = None,
+) -> int:
+    """Compare two recordings: which locks and call sites got slower, faster, new, gone."""
+    limit = None if fail_above is None else parse_limit(fail_above)
+    filters = options.filters(kinds, lock)
+    outputs: Files[Comparison] = Files()
+    with ExitStack() as closing:
+        earlier, later = (closing.enter_context(Recording(path)) for path in (before, after))
+        compared = compare(earlier, later, per, filters)
+        closing.callback(outputs.close)
+        outputs.add("--json", json, views.write_json)
+        outputs.add("--folded", folded, views.write_folded)
+        views.write(compared, outputs.people, top)
+        outputs.write(compared)
+    return 0 if limit is None else _judged(compared, limit)
+
+
+def _judged(compared: Comparison, limit: float) -> int:
+    worse = above(compared, limit)
+    for change in worse:
+        growth = "new" if change.growth is None else f"{change.growth:+.1%}"
+        print(f"lockwatch: {printable(change.identity)}: {growth}, above {limit:.0%}", file=sys.stderr)
+    return WORSE if worse else 0
