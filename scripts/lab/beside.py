@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +12,16 @@ from pathlib import Path
 from daemon import LabError
 
 LOCKWATCH = Path(__file__).resolve().parents[1] / "lockwatch"
-ATTACH_SECONDS = 60.0
+ATTACH_SECONDS = 300.0  # it may have to install itself first
 
 
 def forward(stream: "subprocess.Popen[str]", attached: threading.Event) -> None:
-    """Passes on what lockwatch says on its standard error; its first line comes when it is attached."""
+    """Passes on what lockwatch says on its standard error; there it says when it is attached."""
     assert stream.stderr is not None
     for line in stream.stderr:
         sys.stderr.write(line)
-        attached.set()
+        if "attached" in line:
+            attached.set()
 
 
 @contextmanager
@@ -34,8 +36,10 @@ def lockwatch_beside(pid: int, arguments: str | None) -> Iterator[None]:
     reader = threading.Thread(target=forward, args=(tracer, attached), daemon=True)
     reader.start()
     try:
-        if not attached.wait(ATTACH_SECONDS) or tracer.poll() is not None:
-            raise LabError("lockwatch did not attach")
+        deadline = time.monotonic() + ATTACH_SECONDS
+        while not attached.wait(0.05):
+            if tracer.poll() is not None or time.monotonic() > deadline:
+                raise LabError("lockwatch did not attach")
         yield
     finally:
         tracer.send_signal(signal.SIGINT)

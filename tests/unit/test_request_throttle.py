@@ -47,6 +47,12 @@ def test_a_throttled_connection_is_estimated_within_half_an_interval() -> None:
             assert abs(start - at) <= 5 * MS
 
 
+def test_bytes_that_were_read_belong_to_no_later_call() -> None:
+    """A message that is no call, or whose call is not known, is read before the socket is seen empty."""
+    samples = [Sample(90, 100, 28), Sample(100, 110, 0), Sample(490, 500, 28), Sample(500, 510, 0)]
+    assert unread_since(samples, [ReadCall(450, 28), ReadCall(505, 28)]) == [None, 495]
+
+
 def answer(inode: int, unread: int) -> bytes:
     body = struct.pack("<BBBBIII", 1, 1, 1, 0, inode, 0, 0)
     body += struct.pack("<HHI", 8, 3, 0) + struct.pack("<HHII", 12, 4, unread, 0)

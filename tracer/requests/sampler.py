@@ -15,7 +15,7 @@ CLONE_NEWNET = 0x40000000
 
 
 class Sampler:
-    """Keeps samples of sockets with unread bytes only. `failure` says why there are none."""
+    """Keeps samples of sockets with unread bytes, and the first without. `failure`: why there are none."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -24,6 +24,7 @@ class Sampler:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="unread-bytes", daemon=True)
         self._before = 0
+        self._filled: set[int] = set()
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -63,10 +64,13 @@ class Sampler:
         now = time.monotonic_ns()
         before, self._before = self._before or now, now
         found = sockets.read()
-        if found:
-            with self._lock:
-                for inode, unread in found.items():
-                    self._samples[inode].append(Sample(before, now, unread))
+        emptied = self._filled - found.keys()
+        self._filled = set(found)
+        with self._lock:
+            for inode, unread in found.items():
+                self._samples[inode].append(Sample(before, now, unread))
+            for inode in emptied:
+                self._samples[inode].append(Sample(before, now, 0))
 
 
 def enter_network_namespace(pid: int) -> None:

@@ -2,16 +2,16 @@
 
 A server that limits the calls of one connection stops reading its socket: only the unread bytes say so.
 Messages are read in the order in which they came, so at each sample the unread bytes belong to the calls that
-are read next.
+are read next: before the socket is next seen empty.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """Unread bytes at a time, and when they were looked at before: ns."""
+    """Unread bytes at a time, and when they were looked at before: ns. 0 bytes end a series of others."""
 
     before: int
     time: int
@@ -32,10 +32,13 @@ def unread_since(samples: Sequence[Sample], calls: Sequence[ReadCall]) -> list[i
     in the middle, on average. The first unread message may be read in part, so bytes need not add up exactly.
     """
     received = [call.received for call in calls]
+    empty = [sample.time for sample in samples if not sample.unread]
     since: list[int | None] = [None] * len(calls)
     for sample in samples:
         following, unread = bisect_right(received, sample.time), sample.unread
-        while unread > 0 and following < len(calls):
+        emptied = bisect_left(empty, sample.time)
+        last = bisect_right(received, empty[emptied]) if emptied < len(empty) else len(calls)
+        while unread > 0 and following < last:
             if since[following] is None:
                 since[following] = (sample.before + sample.time) // 2
             unread -= max(calls[following].bytes, 1)
