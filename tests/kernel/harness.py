@@ -155,9 +155,9 @@ class Lockwatch:
 
 
 @contextmanager
-def attached(*arguments: str | int | Path) -> Iterator[Lockwatch]:
+def attached(*arguments: str | int | Path, **options: Any) -> Iterator[Lockwatch]:
     """A lockwatch that has attached to the pids that its arguments begin with."""
-    with Lockwatch("attach", "--pid", *arguments) as lockwatch:
+    with Lockwatch("attach", "--pid", *arguments, **options) as lockwatch:
         lockwatch.wait_attached()
         yield lockwatch
 

@@ -5,14 +5,13 @@ import os
 import signal
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, Build, Lockwatch, Outcome, Program, run_lockwatch
+from harness import PATIENCE, Build, Lockwatch, Outcome, Program, attached, run_lockwatch
 
 USAGE, TARGET, PERMISSION, MACHINE, FILE = 2, 3, 4, 5, 6
 BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
@@ -79,7 +78,7 @@ def test_pidof_found_nothing_but_the_split_daemon_runs(tmp_path: Path) -> None:
         ("--overhead-budget", "lots"),
         ("--mutex-probe", "perhaps"),
         ("--no-such-option",),
-        ("--json", "-", "--folded", "-"),
+        ("--folded", "-", "--json", "-"),
     ],
     ids=" ".join,
 )
@@ -87,7 +86,7 @@ def test_an_option_that_makes_no_sense(sleeper: int, option: tuple[str, ...]) ->
     outcome = run_lockwatch("attach", "--pid", sleeper, *option)
     assert outcome.status == USAGE, outcome.said
     assert "Traceback" not in outcome.stderr
-    assert option[0] in outcome.stderr
+    assert any(word in outcome.stderr for word in option[::2])
 
 
 @pytest.mark.parametrize("pid", ["zero", "0", "-5", "99999999999999", "12x"])
@@ -192,8 +191,7 @@ def in_mount_namespace(script: str) -> tuple[str, ...]:
 
 def test_tracefs_is_neither_mounted_nor_mountable(sleeper: int) -> None:
     hide = "umount -l /sys/kernel/tracing /sys/kernel/debug 2>/dev/null"
-    kept = "-all,+bpf,+perfmon,+sys_ptrace,+sys_resource,+dac_override,+dac_read_search"
-    prefix = (*in_mount_namespace(hide), "setpriv", f"--bounding-set={kept}", f"--inh-caps={kept}")
+    prefix = (*in_mount_namespace(hide), "setpriv", "--bounding-set=-sys_admin")
     assert_refused(run_lockwatch("attach", "--pid", sleeper, prefix=prefix), MACHINE, "tracefs")
 
 
@@ -249,26 +247,14 @@ def test_a_full_disk() -> None:
 
 
 def test_a_closed_pipe(build: Build) -> None:
-    with Program([build("contend.c"), "mutex:4:1000:2"]) as program:
-        command = [
-            sys.executable,
-            "-m",
-            "tracer.cli",
-            "attach",
-            "--pid",
-            str(program.pid),
-            "--duration",
-            "2s",
-        ]
-        lockwatch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert lockwatch.stdout is not None
-        lockwatch.stdout.close()
+    script = 'exec "$@" | head -n 1'
+    with Program([build("contend.c"), "mutex:4:1000:1"]) as program:
         program.go()
-        assert lockwatch.stderr is not None
-        messages = lockwatch.stderr.read()
-        lockwatch.wait(PATIENCE)
-    assert "Traceback" not in messages
-    assert "internal error" not in messages
+        with attached(program.pid, "--duration", "2s", prefix=("sh", "-c", script, "sh")) as lockwatch:
+            outcome = lockwatch.wait()
+    assert "Traceback" not in outcome.stderr
+    assert "internal error" not in outcome.stderr
+    assert len(outcome.stdout.splitlines()) <= 1
 
 
 # ---- nothing stays

@@ -141,7 +141,7 @@ def test_equal_to_gdbs(build: Build, tmp_path: Path) -> None:
     ours = {
         tuple(int(frame["address"], 16) for frame in site["frames"]) for site in sites if comparable(site)
     }
-    # deep, deeper, alloca, realigned, signal, library, and the short-lived threads, whose stacks are all the same
+    # deep, deeper, alloca, realigned, signal, library, and the short-lived threads, all with one stack
     assert len(ours) == 7
     assert ours <= {tuple(pcs) for pcs in by_gdb}
 
