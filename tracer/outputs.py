@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Generic, TextIO, TypeVar
 
 from tracer.errors import FileError, UsageError
@@ -53,7 +53,9 @@ class Files(Generic[Shown]):
                 raise FileError(f"{path}: {error.strerror}", "is the disk full?") from error
 
     def close(self) -> None:
-        self._closing.close()
+        """Closes every file; what could not be written has been told by `write`."""
+        with suppress(OSError):
+            self._closing.close()
 
 
 class Outputs(Files[Report]):

@@ -2,6 +2,8 @@
 
 import mmap
 import struct
+import threading
+from collections import deque
 from collections.abc import Iterator
 
 PAGE = mmap.PAGESIZE
@@ -44,3 +46,39 @@ class RingReader:
     def close(self) -> None:
         self._consumer.close()
         self._data.close()
+
+
+class Backlog:
+    """Empties a ring from a thread of its own: what takes the records may be busy for as long as the names of a
+    large program take to read. A backlog of `limit` records stays in the ring, where more are lost, and counted.
+    """
+
+    def __init__(self, ring: RingReader, limit: int = 1_000_000, seconds: float = 0.02) -> None:
+        self._ring = ring
+        self._limit = limit
+        self._seconds = seconds
+        self._records: deque[bytes] = deque()
+        self._reading = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._seconds):
+            self._read()
+
+    def _read(self) -> None:
+        with self._reading:
+            if len(self._records) < self._limit:
+                self._records.extend(self._ring.records())
+
+    def take(self) -> Iterator[bytes]:
+        """The records up to now, in order."""
+        self._read()
+        for _ in range(len(self._records)):
+            yield self._records.popleft()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._ring.close()

@@ -13,7 +13,7 @@ from tracer.errors import MachineError
 from tracer.kernel import btf, environment, probe_maps, programs, syscalls
 from tracer.kernel import records as raw
 from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE, Capacity
-from tracer.kernel.rings import RingReader
+from tracer.kernel.rings import Backlog, RingReader
 from tracer.process import Process
 from tracer.unwind.tables import Tables
 
@@ -69,6 +69,7 @@ class KernelTracing:
             definitions |= probe_maps.definitions()
         self.module = programs.compile_parts(parts, definitions)
         self.table_full = 0
+        self._backlog: Backlog | None = None
         self._statistics: int | None = None
 
     def _definitions(self, threshold_ns: int) -> dict[str, int]:
@@ -98,7 +99,7 @@ class KernelTracing:
         self.module.prepare_tail_calls()
         events = Path(self._tracefs) / "events"
         self.module.attach(lambda point: (events / point.replace(":", "/") / "id").exists())
-        self._ring = RingReader(self.module.map_fd("events"), EVENT_PAGES * mmap.PAGESIZE)
+        self._backlog = Backlog(RingReader(self.module.map_fd("events"), EVENT_PAGES * mmap.PAGESIZE))
         with suppress(OSError):
             self._statistics = syscalls.enable_statistics()
 
@@ -163,7 +164,7 @@ class KernelTracing:
 
     def events(self) -> Iterator[raw.Event]:
         """The events that are there now, in order."""
-        return map(raw.decode, self._ring.records())
+        return map(raw.decode, self._backlog.take()) if self._backlog is not None else iter(())
 
     def threads(self) -> dict[int, raw.ThreadState]:
         """Every thread's state, by tid, as of now."""
@@ -223,6 +224,9 @@ class KernelTracing:
 
     def close(self) -> None:
         """Detaches everything."""
+        if self._backlog is not None:
+            self._backlog.close()
+            self._backlog = None
         self.module.bcc.cleanup()
         if self._statistics is not None:
             os.close(self._statistics)
