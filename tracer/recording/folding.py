@@ -1,18 +1,16 @@
 """A recording, or a window of one, as the report that its trace ended in."""
 
-from dataclasses import replace
-
 from tracer.aggregate import fold
+from tracer.judging import judged
 from tracer.model.report import Report
 from tracer.options import Filters
 from tracer.recording.reader import Recording
 from tracer.recording.window import WHOLE, Window
-from tracer.verdict import verdict
 
 
 def folded_report(recording: Recording, filters: Filters, window: Window = WHOLE) -> Report:
     """Raises FileError where the file is damaged."""
-    report = fold(
+    sums = (
         recording.info(window),
         recording.wait_sums(window),
         recording.release_sums(window),
@@ -20,6 +18,5 @@ def folded_report(recording: Recording, filters: Filters, window: Window = WHOLE
         recording.blocked(window),
         recording.requests(window),
         recording.health(window),
-        filters,
     )
-    return replace(report, verdict=verdict(report))
+    return judged(lambda chosen: fold(*sums, chosen), filters)
