@@ -13,6 +13,7 @@ from tracer.aggregate import fold
 from tracer.auditing import Audit
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import ProbeMode, TraceConfig
+from tracer.judging import judged
 from tracer.kernel import environment, programs
 from tracer.kernel.capacity import Capacity, enough_capacity, likely_capacity
 from tracer.kernel.objects import ObjectMaps
@@ -37,7 +38,6 @@ from tracer.symbols.symbolizer import Symbolizer
 from tracer.threads import Threads
 from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_waits
 from tracer.unwind.tables import Tables, build
-from tracer.verdict import verdict
 from tracer.watching import Watcher
 
 POLL_SECONDS = 0.05
@@ -63,6 +63,7 @@ class Session:
         self._config = config
         self._launched = launched
         self._closing = ExitStack()
+        self._probe_told = False
         self.symbolizer = Symbolizer()
 
     def __enter__(self) -> "Session":
@@ -184,10 +185,20 @@ class Session:
             self._objects.tick()
             self._requests.tick()
             self._listener.listen(watchers)
+            self._tell_probe(watchers)
             for pid in self._stop.ended_targets():
                 self._listener.ended(pid, "the target has ended")
             if not self._listener.running:
                 self._stop.now(self._listener.end_reason)
+
+    def _tell_probe(self, watchers: Sequence[Watcher]) -> None:
+        """Once, when it does not count everything any more, or never did."""
+        if self._probe is not None and not self._probe_told:
+            state = self._probe.state()
+            self._probe_told = state.state != "on"
+            if self._probe_told:
+                for watcher in watchers:
+                    watcher.probe(state)
 
     def settle(self, watchers: Sequence[Watcher]) -> None:
         """Reads what the kernel side has summed; nothing is traced any more afterwards."""
@@ -224,7 +235,7 @@ class Session:
     def report(self, filters: Filters) -> Report:
         """What was found, through filters. To be called after `settle`."""
         found = self._findings
-        report = fold(
+        sums = (
             found.info,
             found.waits,
             found.releases,
@@ -232,6 +243,5 @@ class Session:
             found.blocked,
             found.requests,
             found.health,
-            filters,
         )
-        return replace(report, verdict=verdict(report))
+        return judged(lambda chosen: fold(*sums, chosen), filters)

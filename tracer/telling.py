@@ -7,6 +7,7 @@ from typing import TextIO
 
 from tracer.errors import FileError
 from tracer.model.kinds import Kind
+from tracer.model.report import ProbeState
 from tracer.model.waits import Blocked, Release, Wait
 from tracer.options import Filters
 from tracer.output.deadlocks import deadlock_sentence
@@ -48,6 +49,9 @@ class LiveTeller:
     def deadlock(self, cycle: Sequence[Blocked]) -> None:
         self._view.deadlock(deadlock_sentence(cycle), time.monotonic_ns())
 
+    def probe(self, state: ProbeState) -> None:
+        self._view.probe(state, time.monotonic_ns())
+
     def tick(self) -> None:
         self._view.tick()
 
@@ -83,6 +87,9 @@ class RecordingTeller:
 
     def deadlock(self, cycle: Sequence[Blocked]) -> None:
         """The blocked threads of it are written at the end."""
+
+    def probe(self, state: ProbeState) -> None:
+        """Its last state is written at the end."""
 
     def tick(self) -> None:
         now = time.monotonic_ns()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tracer.model.kinds import Kind
+from tracer.model.report import ProbeState
 from tracer.model.waits import Blocked, Release, Wait
 
 
@@ -25,6 +26,9 @@ class Watcher(Protocol):
 
     def deadlock(self, cycle: Sequence[Blocked]) -> None:
         """Threads wait for each other."""
+
+    def probe(self, state: ProbeState) -> None:
+        """The mutex probe no longer counts everything."""
 
     def tick(self) -> None:
         """Called several times a second."""

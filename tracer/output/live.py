@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TextIO
 
 from tracer.model.locks import Lock, Owner, Thread
+from tracer.model.report import ProbeState
 from tracer.model.waits import Blocked, Wait
 from tracer.output.durations import MILLISECOND, SECOND, counted, duration
 from tracer.output.names import owner_label, printable, thread_label
@@ -64,6 +65,12 @@ class LiveView:
     def deadlock(self, sentence: str, time_ns: int) -> None:
         """Say that threads wait for each other; never held back."""
         self._page.line((self._time(time_ns), "dim"), "  ", (sentence, "bold red"))
+        self._page.flush()
+
+    def probe(self, state: ProbeState, time_ns: int) -> None:
+        """Say that the mutex probe no longer counts everything."""
+        text = f"the pthread_mutex_lock probe is {state.state}: {state.reason}"
+        self._page.line((self._time(time_ns), "dim"), "  ", (text, "dim"))
         self._page.flush()
 
     def held_back(self, waits: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from output_models import BLOCKED, HOSTILE, MS, SECOND, WAIT
 
 from tracer.model.kinds import Outcome
+from tracer.model.report import ProbeState
 from tracer.model.waits import Wait
 from tracer.output.live import LiveView
 
@@ -91,3 +92,9 @@ def test_a_narrow_terminal_gets_a_second_line(monkeypatch: pytest.MonkeyPatch) -
     first, second = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines())
     assert first.endswith("5 sleeps")
     assert len(second) <= 100 and second.strip().startswith("held by holder/72")
+
+
+def test_a_probe_that_does_not_count_everything_is_told_with_its_reason() -> None:
+    out = io.StringIO()
+    LiveView(out, wall_offset_ns=0).probe(ProbeState("sampled", 5, 700, 9, "it would cost too much"), SECOND)
+    assert out.getvalue().endswith("  the pthread_mutex_lock probe is sampled: it would cost too much\n")
