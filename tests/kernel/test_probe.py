@@ -208,7 +208,7 @@ def test_a_statically_linked_program_is_counted(build: Build) -> None:
 def test_a_probe_that_is_over_its_budget_is_told_live(build: Build) -> None:
     with Program([build("rate.c"), "600", "1", OFTEN]) as program:
         program.go()
-        with attached(program.pid, "--duration", "1") as lockwatch:
+        with attached(program.pid, "--duration", "1s") as lockwatch:
             outcome = lockwatch.wait()
     assert outcome.status == 0
     assert re.search(r"^\S+  the pthread_mutex_lock probe is sampled: .*2 %", outcome.stdout, re.MULTILINE)
