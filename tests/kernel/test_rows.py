@@ -102,6 +102,8 @@ def expected(line: Line) -> set[int]:
     kind = {"rsp": ROW_RSP, "rbp": ROW_RBP}.get(base, ROW_BAD)
     if line.rbp == "exp":
         return {Rules(kind, int(offset), SAVED_AT_RBP, ReturnAddress.BELOW_CFA).encode(), ROW_BAD}
+    if line.rbp.startswith("r"):
+        return {ROW_BAD}
     slot = int(line.rbp[1:]) if line.rbp.startswith("c") else 0
     return {Rules(kind, int(offset), slot, ReturnAddress.BELOW_CFA).encode()}
 
