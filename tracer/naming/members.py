@@ -35,7 +35,7 @@ LONGEST_ENTRY = 96
 """Bytes of a variable's entry before its location."""
 
 DEEPEST = 24
-MOST_MEMBERS = 4096
+MOST_ENTRIES = 4096
 
 
 class MemberFinder:
@@ -134,10 +134,32 @@ def _member_path(kind: DIE | None, offset: int) -> str | None:
     return None
 
 
+def _children(entry: DIE) -> Iterator[DIE]:
+    """The entries below one. Goes forward only, whatever a damaged file says of siblings."""
+    unit: Any = entry.cu
+    stream = unit.dwarfinfo.debug_info_sec.stream
+    end = unit.cu_offset + unit.size
+    offset, depth = entry.offset + entry.size, 0
+    for _ in range(MOST_ENTRIES if entry.has_children else 0):
+        if offset >= end or depth < 0:
+            return
+        child = DIE(unit, stream, offset)
+        offset += child.size
+        if child.is_null():
+            depth -= 1
+            continue
+        if depth == 0:
+            yield child
+        if child.has_children:
+            sibling = child.attributes.get("DW_AT_sibling")
+            after = sibling.value + unit.cu_offset if sibling is not None else 0
+            offset, depth = (after, depth) if offset < after <= end else (offset, depth + 1)
+
+
 def _into_array(kind: DIE, offset: int) -> tuple[str, DIE | None, int] | None:
     element = _type_of(kind)
     size = _size(element)
-    counts = [_count(child) for child in kind.iter_children() if child.tag == "DW_TAG_subrange_type"]
+    counts = [_count(child) for child in _children(kind) if child.tag == "DW_TAG_subrange_type"]
     if not size or not counts:
         return None
     index, rest = divmod(offset, size)
@@ -147,6 +169,8 @@ def _into_array(kind: DIE, offset: int) -> tuple[str, DIE | None, int] | None:
             return None
         index, inner = divmod(index, count)
         indices.insert(0, inner)
+    if counts[0] is not None and index >= counts[0]:
+        return None
     return "".join(f"[{each}]" for each in (index, *indices)), element, rest
 
 
@@ -154,9 +178,7 @@ def _into_member(kind: DIE, offset: int) -> tuple[str, DIE | None, int] | None:
     """The last member that begins at or before `offset` and reaches over it."""
     if kind.tag not in AGGREGATES:
         return None
-    for number, member in enumerate(kind.iter_children()):
-        if number >= MOST_MEMBERS:
-            return None
+    for member in _children(kind):
         if member.tag not in ("DW_TAG_member", "DW_TAG_inheritance") or "DW_AT_type" not in member.attributes:
             continue
         start = member.attributes.get("DW_AT_data_member_location")
@@ -184,7 +206,7 @@ def _size(kind: DIE | None) -> int | None:
 
 def _array_size(kind: DIE) -> int | None:
     size = _size(_type_of(kind))
-    for child in kind.iter_children():
+    for child in _children(kind):
         if child.tag == "DW_TAG_subrange_type":
             size = size * (_count(child) or 0) if size else None
     return size
