@@ -8,6 +8,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -257,6 +258,22 @@ def test_the_keyboard_walks_the_waits_and_the_owner_is_marked(browser: Chrome) -
     assert f"{HOSTILE}/72 for Get waited" in shown(browser, "wait")
     canvas.send_keys(Keys.ESCAPE)
     until(browser, lambda: shown(browser, "wait") == "")
+
+
+def test_wheel_and_keys_zoom_the_time_line_alone(browser: Chrome) -> None:
+    def view() -> float:
+        return float(browser.execute_script("return timeline.to - timeline.from"))
+
+    whole = view()
+    canvas = browser.find_element(By.ID, "timeline")
+    canvas.send_keys("+")
+    assert view() == pytest.approx(whole / 2)
+    canvas.send_keys("-", "-")
+    assert view() == pytest.approx(whole)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    ActionChains(browser).scroll_from_origin(ScrollOrigin.from_element(canvas), 0, -100).perform()
+    until(browser, lambda: view() < whole)
+    assert shown(browser, "selection") == "60 waits, 220.0 ms"
 
 
 def test_a_click_on_the_time_line_chooses_the_wait(browser: Chrome) -> None:
