@@ -1,10 +1,12 @@
 /* One thread parked for ever in each way to wait. Prints `tid kind base` for each of them, then `ready`.
+ * Base 0: the thread waits in no futex.
  * usage: parked
  */
 #include <errno.h>
 #include <glib.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +23,8 @@ static pthread_mutex_t helper[3] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INI
 static pthread_rwlock_t read_held = PTHREAD_RWLOCK_INITIALIZER, write_held = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER, relock = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t turned = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t job = PTHREAD_COND_INITIALIZER, quiet = PTHREAD_COND_INITIALIZER;
+static pthread_mutex_t job_guard = PTHREAD_MUTEX_INITIALIZER, quiet_guard = PTHREAD_MUTEX_INITIALIZER;
 static sem_t sem, timed_sem;
 static pthread_barrier_t barrier;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -73,15 +77,39 @@ PARK(in_join, "join", sleeper, pthread_join(sleeper, NULL))
 PARK(in_mtx, "mutex", &c11_mutex, mtx_lock(&c11_mutex))
 PARK(in_cnd, "cond", &c11_cond, mtx_lock(&c11_guard), cnd_wait(&c11_cond, &c11_guard))
 PARK(in_raw, "other", &word, syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0))
+
+/* A name that libvirt gives to the wait for a domain's job. */
+__attribute__((noinline)) void qemuDomainObjBeginJob(void);
+void qemuDomainObjBeginJob(void)
+{
+    pthread_mutex_lock(&job_guard);
+    pthread_cond_wait(&job, &job_guard);
+    __asm__ volatile("");
+}
+
+PARK(in_job, "job", &job, qemuDomainObjBeginJob())
+
+/* glibc before 2.41: a signaller waits until the waiters signalled before have left. The first waiter never leaves,
+ * because it is held up in a signal handler. */
+static void hold_up(int unused)
+{
+    (void)unused;
+    forever();
+}
+PARK(in_held_up, "other", 0, pthread_mutex_lock(&quiet_guard), pthread_cond_wait(&quiet, &quiet_guard))
+PARK(in_quiet, "cond", &quiet, pthread_mutex_lock(&quiet_guard), pthread_cond_wait(&quiet, &quiet_guard))
+PARK(in_signal, "signalled", &quiet, pthread_cond_signal(&quiet), forever())
+
 PARK(in_g_mutex, "mutex", &g_lock, g_mutex_lock(&g_lock))
 PARK(in_g_cond, "cond", &g_cond, g_mutex_lock(&g_guard), g_cond_wait(&g_cond, &g_guard))
 
-static void start(void *(*body)(void *))
+static pthread_t start(void *(*body)(void *))
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, body, NULL))
         exit(1);
     usleep(20000);
+    return thread;
 }
 
 static void hold_everything(void)
@@ -134,9 +162,15 @@ int main(void)
     void *(*bodies[])(void *) = {in_mutex, in_timedlock, in_robust, in_shared, in_pi, in_rdlock, in_wrlock,
                                  in_timedwrlock, in_sem, in_timed_sem, in_cond, in_timed_cond, in_relock,
                                  in_barrier, in_first_once, in_once, in_join, in_mtx, in_cnd, in_raw,
-                                 in_g_mutex, in_g_cond};
+                                 in_g_mutex, in_g_cond, in_job};
     for (unsigned i = 0; i < sizeof bodies / sizeof *bodies; i++)
         start(bodies[i]);
+    signal(SIGUSR1, hold_up);
+    pthread_kill(start(in_held_up), SIGUSR1);
+    usleep(20000);
+    pthread_cond_signal(&quiet);
+    start(in_quiet);
+    start(in_signal);
     pthread_mutex_lock(&again);
     pthread_cond_signal(&relock);
     usleep(20000);
