@@ -50,7 +50,7 @@ class RingReader:
 
 class Backlog:
     """Empties a ring from a thread of its own: whoever takes the records may be busy for as long as the names
-    of a large program take to read. Beyond `limit` records they stay in the ring, and are lost when it is full.
+    of a large program take to read. Beyond `limit` records they stay in the ring, lost when it is full.
     """
 
     def __init__(self, ring: RingReader, limit: int = 1_000_000, seconds: float = 0.02) -> None:

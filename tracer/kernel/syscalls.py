@@ -63,7 +63,7 @@ def lookup(fd: int, key: bytes, size: int) -> bytes | None:
 def items(
     fd: int, key_size: int, value_size: int, batch: int = BATCH, command: int = MAP_LOOKUP_BATCH
 ) -> Iterator[tuple[bytes, bytes]]:
-    """All elements of a hash map, as of about now, by the kernel's batched lookup (or lookup and delete; 5.6).
+    """All elements of a hash map, as of about now, by batched lookup, or lookup and delete (Linux 5.6).
 
     A bucket that holds more than `batch` elements makes the kernel ask for a larger one: the size is doubled.
     """
