@@ -230,6 +230,9 @@ class Namer:
         return Name(f"malloc arena {target.arenas}", "malloc arena")
 
     def _by_site(self, base: int, kind: Kind, stack: Stack) -> Name:
+        implemented = sites.known_lock(stack)
+        if implemented is not None:
+            return Name(implemented, implemented, weak=True)
         structure = sites.known_structure(stack)
         if structure is not None:
             name = structure + _suffix(kind)

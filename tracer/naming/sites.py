@@ -1,6 +1,7 @@
 """Call sites in words: the last resort of a name, and a certain one where a function knows one lock only."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracer.model.kinds import Kind
@@ -56,6 +57,10 @@ KNOWN_SITES = (
 )
 
 
+LOCKING_FUNCTIONS = (KnownSite(re.compile(r"PyThread_acquire_lock(_timed)?"), "Python thread lock"),)
+"""Functions that implement one sort of lock: it is told by the function that waits, whoever has called it."""
+
+
 def first_caller(stack: Stack) -> Frame | None:
     """The innermost frame that belongs to the program rather than to locking itself; of a stack that has no
     such frame the outermost."""
@@ -73,9 +78,18 @@ def _only_locks(frame: Frame) -> bool:
 
 def known_structure(stack: Stack) -> str | None:
     """The structure that the waiting function's locks belong to, where it is certain."""
-    caller = first_caller(stack)
-    function = (caller.function or "") if caller is not None else ""
-    return next((site.name for site in KNOWN_SITES if site.functions.fullmatch(function)), None)
+    return _known(first_caller(stack), KNOWN_SITES)
+
+
+def known_lock(stack: Stack) -> str | None:
+    """The sort of lock that the function implements that called libc to wait."""
+    outside = (frame for frame in stack.frames if not WRAPPER_MODULES.fullmatch(frame.module))
+    return _known(next(outside, None), LOCKING_FUNCTIONS)
+
+
+def _known(frame: Frame | None, sites: Iterable[KnownSite]) -> str | None:
+    function = (frame.function or "") if frame is not None else ""
+    return next((site.name for site in sites if site.functions.fullmatch(function)), None)
 
 
 def in_words(noun: str, stack: Stack) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from tracer.model.stacks import NO_STACK, Frame, Stack, StackEnd
-from tracer.naming.sites import first_caller, in_words, known_structure
+from tracer.naming.sites import first_caller, in_words, known_lock, known_structure
 
 
 def stack(*functions: str | None, module: str = "libvirt.so.0") -> Stack:
@@ -69,6 +69,12 @@ def test_words() -> None:
 )
 def test_functions_that_know_one_structure(function: str, structure: str | None) -> None:
     assert known_structure(stack("virMutexLock", function, "main")) == structure
+
+
+def test_a_sort_of_lock_is_told_by_its_own_function() -> None:
+    assert known_lock(stack("PyThread_acquire_lock_timed", None, "main")) == "Python thread lock"
+    assert known_lock(stack("work", "PyThread_acquire_lock_timed", "main")) is None
+    assert known_lock(NO_STACK) is None
 
 
 def test_a_structure_is_told_by_the_caller_alone() -> None:
