@@ -212,3 +212,25 @@ def test_a_probe_that_is_over_its_budget_is_told_live(build: Build) -> None:
             outcome = lockwatch.wait()
     assert outcome.status == 0
     assert re.search(r"^\S+  the pthread_mutex_lock probe is sampled: .*2 %", outcome.stdout, re.MULTILINE)
+
+
+def test_a_budget_of_nothing_is_no_probe(build: Build) -> None:
+    with Program([build("rate.c"), "1", "1", RARE]) as program, watched(program.pid) as place:
+        with probing(program.pid, ProbeMode.AUTO, budget=0) as probe:
+            assert not place.trapped
+            assert probe.state().state == "off"
+            assert "budget" in probe.state().reason
+
+
+def test_a_target_that_ends_between_two_windows(build: Build) -> None:
+    with Program([build("rate.c"), "1", "1", OFTEN]) as program:
+        with probing(program.pid, ProbeMode.AUTO) as probe:
+            program.go()
+            account = program.result()
+            program.process.kill()
+            program.process.wait(10)
+            time.sleep(0.5)
+            state = probe.stop()
+            found = probe.acquisitions()
+        assert state.state == "sampled"
+        assert all(0 < found[lock].count for lock in taken(account))

@@ -40,6 +40,9 @@ class MutexProbe:
     def start(self) -> None:
         """On when this returns, or off with a reason."""
         remove_stale()
+        if self._mode is ProbeMode.AUTO and self._share <= 0:
+            self._failure = "the overhead budget is 0"
+            return
         begin, cpu = time.monotonic_ns(), self._cpu_ns()
         try:
             switch = ProbeSwitch(self._program, self._pids)

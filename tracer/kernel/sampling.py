@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock as ThreadLock
 
+from tracer.errors import TargetError
 from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.switch import ProbeSwitch
 from tracer.kernel.thread_clocks import TaskClocks
@@ -66,7 +67,7 @@ class Sampler:
         os.close(self._stop)
 
     def run(self) -> None:
-        """Until it is stopped. Raises LockwatchError, as when the target ends."""
+        """Until it is stopped, or the target ends. Raises LockwatchError."""
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, -20)  # a window that overruns is the target's loss
         counted: Counted | None = self._count(policy.FIRST_WINDOW_NS)
@@ -113,16 +114,23 @@ class Sampler:
         return Window(on_ns, taken, {thread: cpu * scale for thread, cpu in began.until(ended).items()})
 
     def _sit_out(self, before: Counted) -> Counted | None:
-        """A gap and the window that ends it; None when it is stopped. Each window stands for half of it."""
+        """A gap and the window that ends it; None when it is stopped or the target has ended.
+
+        Each window stands for half of the gap.
+        """
         self.gaps += 1
         self._clocks.watch({taken.thread for taken in before.window.taken})
         begin = self._clocks.read()
         gap_ns, length_ns = self._budget.next_window(before.window.hits, before.window.on_ns)
         self._wait(gap_ns)
+        try:
+            if not self._stopping:
+                self._switch.on()
+        except TargetError:
+            self._stopping = True
         if self._stopping:
             self._fill_gap(begin, self._clocks.read(), before.window)
             return None
-        self._switch.on()
         after = self._count(length_ns)
         self._fill_gap(begin, after.began, before.window, after.window)
         return after
