@@ -215,11 +215,14 @@ def test_a_probe_that_is_over_its_budget_is_told_live(build: Build) -> None:
 
 
 def test_a_budget_of_nothing_is_no_probe(build: Build) -> None:
-    with Program([build("rate.c"), "1", "1", RARE]) as program, watched(program.pid) as place:
-        with probing(program.pid, ProbeMode.AUTO, budget=0) as probe:
-            assert not place.trapped
-            assert probe.state().state == "off"
-            assert "budget" in probe.state().reason
+    with (
+        Program([build("rate.c"), "1", "1", RARE]) as program,
+        watched(program.pid) as place,
+        probing(program.pid, ProbeMode.AUTO, budget=0) as probe,
+    ):
+        assert not place.trapped
+        assert probe.state().state == "off"
+        assert "budget" in probe.state().reason
 
 
 def test_a_target_that_ends_between_two_windows(build: Build) -> None:
@@ -233,4 +236,4 @@ def test_a_target_that_ends_between_two_windows(build: Build) -> None:
             state = probe.stop()
             found = probe.acquisitions()
         assert state.state == "sampled"
-        assert all(0 < found[lock].count for lock in taken(account))
+        assert all(found[lock].count > 0 for lock in taken(account))
