@@ -1,11 +1,14 @@
 """A profile for pprof: contentions/count and delay/nanoseconds, like Go's mutex profile."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import PurePath
 from typing import Any, BinaryIO, TypeAlias
 
 from tracer.export.protos import messages
 from tracer.export.source import Source
+from tracer.model.report import Report
 from tracer.model.stacks import Frame, Stack, StackEnd
 from tracer.output.names import printable
 from tracer.recording import WHOLE
@@ -37,6 +40,15 @@ class _Profile:
 
     def value_type(self, name: str, unit: str) -> Any:
         return self._messages.ValueType(type=self.string(name), unit=self.string(unit))
+
+    def main_first(self, report: Report, stacks: Iterable[Stack]) -> None:
+        """The first mapping names the profile: that of a target's own file, where a stack has it."""
+        programs = {PurePath(target.exe).name: target.pid for target in report.info.targets}
+        for frame in chain.from_iterable(stack.frames for stack in stacks):
+            name = PurePath(frame.module).name
+            if name in programs:
+                self._mapping(programs[name], frame)
+                return
 
     def sample(self, pid: int, stack: Stack, values: tuple[int, int], labels: Labels) -> None:
         """Labels that are empty are left out."""
@@ -92,7 +104,9 @@ def write(source: Source, out: BinaryIO) -> None:
     """Where is waited, by call site, thread and request."""
     profile = _Profile(source.recording.build_ids)
     _set_types(profile, ("contentions", "count"), ("delay", "nanoseconds"))
-    for wait in source.report().waits:
+    report = source.report()
+    profile.main_first(report, (wait.stack for wait in report.waits))
+    for wait in report.waits:
         labels: Labels = {
             "lock": wait.lock.name,
             "kind": str(wait.kind),
@@ -109,7 +123,9 @@ def write_holders(source: Source, out: BinaryIO) -> None:
     """What held the waiters up, by release site, thread and request."""
     profile = _Profile(source.recording.build_ids)
     _set_types(profile, ("releases", "count"), ("blame", "nanoseconds"))
-    for release in source.report().release_sites:
+    report = source.report()
+    profile.main_first(report, (release.stack for release in report.release_sites if release.stack))
+    for release in report.release_sites:
         labels: Labels = {
             "lock": release.lock.name,
             "what": str(release.what),

@@ -85,9 +85,9 @@ class Symbolizer:
         return None
 
     def build_id(self, path: str) -> str | None:
-        """Of a mapped file, by its path in the target's mount namespace."""
+        """Of a mapped file, by its path in the target's mount namespace, or as frames name it."""
         for module in self._files.values():
-            if module is not None and module.path == path:
+            if module is not None and path in (module.path, clean(module.name)):
                 return module.build_id
         return None
 

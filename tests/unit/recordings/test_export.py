@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,19 @@ def test_pprof_has_contentions_and_delay(tmp_path: Path) -> None:
     assert all(mapping.memory_start <= place.address < mapping.memory_limit for place in profile.location)
     assert profile.duration_nanos == 10 * SECOND
     assert profile.time_nanos == 1_795_856_400_250_000_000
+
+
+def test_the_profile_is_named_after_the_program(tmp_path: Path) -> None:
+    inner = made.frame("wait", 0x10, module="libc.so.6")
+    waits = made.WAIT_SUMS[0]
+    library_first = replace(waits, stack=replace(waits.stack, frames=(inner, *waits.stack.frames)))
+    out = io.BytesIO()
+    path = record(tmp_path / "run.lockwatch", replace(made.REPORT, waits=(library_first,)))
+    with Recording(path) as recording:
+        writer(Format.PPROF, holders=False)(Source(recording, ALL, WHOLE), out)
+    profile = read_pprof(out.getvalue())
+    names = [profile.string_table[mapping.filename] for mapping in profile.mapping]
+    assert names == ["/usr/sbin/daemon", "libc.so.6"]
 
 
 def test_pprof_of_holders_has_blame_also_without_a_stack(tmp_path: Path) -> None:
