@@ -29,7 +29,7 @@ class BlockedFinder:
         self._symbolizer = symbolizer
         self._tables = tables
         self._memories: dict[int, Memory] = {}
-        self._seen: dict[tuple[int, int], tuple[Site, Blocked]] = {}
+        self._seen: dict[tuple[int, int], tuple[Site, Blocked]] = {}  # by tid and the sleep's start
 
     def find(self, states: Mapping[int, raw.ThreadState], now_ns: int, least_ns: int) -> list[Blocked]:
         """The waits that have lasted `least_ns` or more by now, longest first."""
@@ -42,11 +42,11 @@ class BlockedFinder:
 
     def forget_ended(self, states: Mapping[int, raw.ThreadState]) -> None:
         """Drops what was remembered of waits that are over."""
-        asleep = {(tid, state.started) for tid, state in states.items() if state.phase == raw.PHASE_ASLEEP}
+        asleep = {(tid, state.slept) for tid, state in states.items() if state.phase == raw.PHASE_ASLEEP}
         self._seen = {key: seen for key, seen in self._seen.items() if key in asleep}
 
     def _blocked(self, tid: int, state: raw.ThreadState, now_ns: int) -> Blocked:
-        key = (tid, state.started)
+        key = (tid, state.slept)
         if key not in self._seen:
             self._seen[key] = self._read(tid, state)
         site, known = self._seen[key]
