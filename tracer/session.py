@@ -84,14 +84,14 @@ class Session:
         kernel.attach()
         if self._launched is None:
             self._start_probe()  # before the first wait is counted: no lock is waited for more than taken
+        self.started_ns = time.monotonic_ns()
+        started = datetime.now().astimezone()
         for process in processes:
             kernel.watch(process, tables)
         if self._launched is not None:
             self._let_libraries_load(self._launched, kernel, tables, processes)
             self._start_probe()
         self._requests.attach(kernel.module)
-        self.started_ns = time.monotonic_ns()
-        started = datetime.now().astimezone()
         begin_blocked(kernel, processes)
         self._audit = Audit()
         gc.enable()
