@@ -1,7 +1,7 @@
 """Raw records into the model: stack ids into stacks, futex words into locks, tids into threads."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from tracer.threads import Threads
 
 STACK_ENDS = tuple(StackEnd)
 NOT_SOUGHT = abi.number("OBJECT_NOT_SOUGHT")
+LABEL_MASK = (1 << abi.number("OBJECT_LABEL_SHIFT")) - 1
 
 
 class Way(NamedTuple):
@@ -66,7 +67,7 @@ class Resolver:
         self._stacks: dict[int, Stack] = {0: NO_STACK}
         self._sites: dict[tuple[Way, int], Site] = {}
         self._first_sites: dict[Way, Site] = {}
-        self._locks: dict[tuple[int, int], Lock] = {}
+        self._locks: dict[tuple[int, int], tuple[int, Lock]] = {}
         self._facts: dict[tuple[int, int], LockFacts] = defaultdict(LockFacts)
         self._objects: dict[tuple[int, int], int] = {}
         self.bases: dict[tuple[int, int], int] = {}
@@ -125,28 +126,27 @@ class Resolver:
         return object_class if object_class not in (0, NOT_SOUGHT) else self._objects.get((pid, base), 0)
 
     def lock(self, pid: int, site: Site, object_class: int, stack: Stack) -> Lock:
-        """The lock under the name that can be given now; the name is looked for once."""
-        found = self._locks.get((pid, site.base))
-        if found is None:
-            reference = self._object(pid, site.base, object_class)
+        """The lock under the name that can be given now; looked for again when another object lies there."""
+        reference = self._object(pid, site.base, object_class)
+        known, found = self._locks.get((pid, site.base), (0, None))
+        if found is None or reference not in (0, known):
             found = self._namer.lock(pid, site.base, site.kind.of_lock, reference, stack)
-            self._locks[pid, site.base] = found
+            self._locks[pid, site.base] = reference, found
         return found
 
     def lock_of_word(self, pid: int, word: int) -> Lock:
         """The lock that a word belongs to, where somebody has waited for it; else the word itself."""
         base = self.bases.get((pid, word), word)
-        return self._locks.get((pid, base)) or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
+        known = self._locks.get((pid, base))
+        return known[1] if known is not None else self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
 
     def final_lock(self, pid: int, base: int) -> Lock:
         """The lock by all that was learnt of it."""
         facts = self._facts.get((pid, base))
-        known = self._locks.get((pid, base))
         if facts is None:
-            return known or self.lock(pid, Site(Kind.OTHER, base), 0, NO_STACK)
+            return self.lock_of_word(pid, base)
         kind = max(facts.kinds, key=lambda each: facts.kinds[each])
-        # In a trace's first moments classes are still being looked for: that says nothing.
-        object_class = max(facts.objects, key=lambda each: (each != NOT_SOUGHT, facts.objects[each]))
+        object_class = common_object(facts.objects)
         stack = self.stack(max(facts.stacks, key=lambda each: facts.stacks[each]))
         return self._namer.lock(pid, base, kind, self._object(pid, base, object_class), stack)
 
@@ -171,3 +171,15 @@ class Resolver:
             request=self.request_name(event.pid, event.request, stack),
             owner_request=self.request_name(event.pid, event.owner_request, NO_STACK),
         )
+
+
+def common_object(objects: Mapping[int, int]) -> int:
+    """Of the references to objects that a lock lay in, with the ns waited under each, what names it best.
+
+    In a trace's first moments classes are still being looked for: that says nothing. Where objects with
+    different labels have lain in the same place one after the other, the label is left out.
+    """
+    heaviest = max(objects, key=lambda each: (each != NOT_SOUGHT, objects[each]))
+    unlabelled = heaviest & LABEL_MASK
+    alike = {each for each in objects if each & LABEL_MASK == unlabelled and each != unlabelled}
+    return heaviest if len(alike) < 2 else unlabelled

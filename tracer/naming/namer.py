@@ -211,7 +211,7 @@ class Namer:
         class_name = instance.type.name
         label = self._labels(target.pid, reference) if self._labels and self._object_names else None
         labelled = f'{class_name} "{label}"' if label else class_name
-        return Name(labelled + member, class_name + member, class_name)
+        return Name(labelled + member, class_name + member, class_name, weak=bool(label))
 
     def _of_pool(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
         caller = sites.first_caller(stack)
