@@ -13,6 +13,7 @@ from clients import Load, run, warm_up
 from daemon import Daemon, LabError, Settings, running
 from results import print_table, write_json
 
+MODES = ("full", "define", "query", "jobs")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,9 +33,9 @@ def options() -> argparse.Namespace:
     add = parser.add_argument
     add(
         "--mode",
-        choices=["full", "define", "query"],
+        choices=MODES,
         default="full",
-        help="full creates QEMU guests (paused)",
+        help="full creates QEMU guests (paused); jobs changes one guest from all clients",
     )
     add("--clients", default="1,20", metavar="N,...", help="parallel clients of each run (default 1,20)")
     add("--rounds", type=positive, default=3, help="rounds of each client (default 3)")

@@ -26,6 +26,7 @@ DOMAIN = """<domain type='qemu'>
 </domain>"""
 
 QUERIES_A_ROUND = 5
+SHARED_DOMAIN = "lab-shared"
 KILL_AFTER_SECONDS = 0.2
 KILLED_CLIENTS = 3
 PR_SET_PDEATHSIG = 1
@@ -96,7 +97,25 @@ def queries(timings: Timings, connection: Any, domain: Any, name: str) -> None:
         timings.call("virDomainLookupByName", connection.lookupByName, name)
 
 
+def jobs_round(timings: Timings, connection: Any) -> None:
+    """Changes a guest that all clients share: each change is a job, and a domain has one job at a time."""
+    domain = timings.call("virDomainLookupByName", connection.lookupByName, SHARED_DOMAIN)
+    if domain is not None:
+        timings.call("virDomainResume", domain.resume)
+        timings.call("virDomainSuspend", domain.suspend)
+
+
+def create_shared(load: Load) -> None:
+    connection = libvirt.open(load.uri)
+    domain = connection.defineXML(DOMAIN.format(name=SHARED_DOMAIN, uuid=uuid.uuid4()))
+    domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+    connection.close()
+
+
 def one_round(load: Load, timings: Timings, connection: Any, name: str) -> None:
+    if load.mode == "jobs":
+        jobs_round(timings, connection)
+        return
     xml = DOMAIN.format(name=name, uuid=uuid.uuid4())
     domain = timings.call("virDomainDefineXML", connection.defineXML, xml)
     if domain is None:
@@ -116,16 +135,19 @@ def all_rounds(load: Load, timings: Timings, connection: Any, client: str, deadl
 
 
 def warm_up(load: Load) -> None:
-    """The first definition makes libvirtd probe QEMU, for most of a second."""
-    process = FORK.Process(target=one_client, args=(load, "warm-up"), daemon=True)
+    """The first definition makes libvirtd probe QEMU, for most of a second; makes the shared guest."""
+    process = FORK.Process(target=first_client, args=(load,), daemon=True)
     process.start()
     process.join()
 
 
-def one_client(load: Load, label: str) -> None:
+def first_client(load: Load) -> None:
     stop_with_parent()
+    if load.mode == "jobs":
+        create_shared(load)
+        return
     connection = libvirt.open(load.uri)
-    one_round(load, Timings(), connection, f"lab-{label}")
+    one_round(load, Timings(), connection, "lab-warm-up")
     connection.close()
 
 

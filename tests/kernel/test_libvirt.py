@@ -130,6 +130,18 @@ def test_waiting_for_a_worker_is_no_lock_and_names_its_setting(queued: Traced) -
     assert "max_workers" in queued.verdict
 
 
+def test_jobs_of_one_domain_are_contention(tmp_path: Path) -> None:
+    """A domain changes one job at a time; the calls that fail, since another was faster, are counted."""
+    traced = trace_lab(tmp_path, "--mode", "jobs", "--clients", "6", "--rounds", "15")
+    jobs = [lock for lock in traced.report["locks"] if lock["kind"] == "job"]
+    assert len(jobs) == 1
+    assert jobs[0]["contention"]
+    assert "virDomainObj" in jobs[0]["identity"]
+    for api in ("virDomainResume", "virDomainSuspend"):
+        assert jobs[0]["identity"] in {lock["identity"] for lock in traced.requests[api]["locks"]}
+        assert traced.requests[api]["errors"] == traced.of_clients(api, "errors")
+
+
 def test_killed_clients_calls_are_matched(tmp_path: Path) -> None:
     """Their calls end too: what the server has begun it answers, though nobody listens."""
     traced = trace_lab(tmp_path, "--mode", "define", "--clients", "4", "--rounds", "25", "--kill-clients")

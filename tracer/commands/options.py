@@ -61,7 +61,12 @@ Requests = Annotated[
     ),
 ]
 Sched = Annotated[
-    bool, typer.Option("--sched", help="Split the rest of a request's time into CPU, run queue and blocking.")
+    bool,
+    typer.Option(
+        "--sched",
+        help="Split the rest of a request's time into CPU, run queue and blocking; "
+        "costs about 0.3 us at each context switch of the machine.",
+    ),
 ]
 ObjectNames = Annotated[
     bool,
