@@ -10,7 +10,8 @@ from typing import Any
 
 from elftools.dwarf.die import DIE
 
-from tracer.elf import DAMAGE, Elf
+from tracer.elf import DAMAGE as ELF_DAMAGE
+from tracer.elf import Elf
 from tracer.symbols.module import Module, section_of
 from tracer.symbols.names import clean
 
@@ -29,7 +30,10 @@ QUALIFIERS = (
 )
 AGGREGATES = ("DW_TAG_structure_type", "DW_TAG_class_type", "DW_TAG_union_type")
 
-LARGEST_DEBUG_INFO = 1 << 27
+DAMAGE = (*ELF_DAMAGE, NotImplementedError)
+"""What pyelftools raises for what is wrong, and for forms that it cannot follow."""
+
+LARGEST_DEBUG_INFO = 1 << 24
 MOST_PLACES = 16
 LONGEST_ENTRY = 96
 """Bytes of a variable's entry before its location."""

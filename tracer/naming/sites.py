@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracer.model.kinds import Kind
+from tracer.model.locks import FIRST_WAITED
 from tracer.model.stacks import Frame, Stack
 
 NOUNS = {
@@ -95,4 +96,4 @@ def _known(frame: Frame | None, sites: Iterable[KnownSite]) -> str | None:
 def in_words(noun: str, stack: Stack) -> str:
     """`heap lock first waited for in virThreadPoolWorker`; the noun alone where no frame is known."""
     caller = first_caller(stack)
-    return f"{noun} first waited for in {caller.label}" if caller is not None else noun
+    return f"{noun} {FIRST_WAITED} {caller.label}" if caller is not None else noun
