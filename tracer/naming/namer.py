@@ -195,7 +195,7 @@ class Namer:
         mapping = target.mappings.find(base)
         thread = target.stacks.thread(mapping, base) if mapping is not None else None
         if kind is Kind.JOIN:
-            identity = sites.in_words("join", stack)
+            identity = sites.joined(stack)
             return Name(f"thread {thread}'s join" if thread else identity, identity, weak=True)
         if thread is None:
             return None

@@ -18,7 +18,7 @@ NOUNS = {
     Kind.JOB: "job",
     Kind.COND: "heap condition",
     Kind.BARRIER: "heap barrier",
-    Kind.JOIN: "join",
+    Kind.JOIN: "joined thread",
     Kind.OTHER: "heap futex",
 }
 
@@ -91,6 +91,12 @@ def known_lock(stack: Stack) -> str | None:
 def _known(frame: Frame | None, sites: Iterable[KnownSite]) -> str | None:
     function = (frame.function or "") if frame is not None else ""
     return next((site.name for site in sites if site.functions.fullmatch(function)), None)
+
+
+def joined(stack: Stack) -> str:
+    """A thread that is waited for until it ends, by who waits."""
+    caller = first_caller(stack)
+    return f"thread joined in {caller.label}" if caller is not None else "joined thread"
 
 
 def in_words(noun: str, stack: Stack) -> str:

@@ -134,7 +134,7 @@ def test_kinds_read_well(watched: Namer) -> None:
     expected = {
         Kind.SEM: "heap semaphore first waited for in work",
         Kind.COND: "heap condition first waited for in work",
-        Kind.JOIN: "join first waited for in work",
+        Kind.JOIN: "thread joined in work",
         Kind.JOB: "virDomainObj job",
         Kind.OTHER: "heap futex first waited for in work",
     }
