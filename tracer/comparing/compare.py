@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tracer.comparing.bootstrap import Bootstrap, Interval, discoveries
+from tracer.comparing.pairing import pairs, renamed
 from tracer.comparing.slices import Sliced, Waits, sliced_waits
 from tracer.errors import UsageError
 from tracer.model.comparison import Amount, Change, Comparison, Per, Side, Trend
@@ -35,8 +36,8 @@ def compare(before: Recording, after: Recording, per: Per, filters: Filters) -> 
     """Raises UsageError where it is to be per request and none are known; FileError for a damaged file."""
     threshold_ns = max(before.info().threshold_ns, after.info().threshold_ns)
     sides = _side(before, per), _side(after, per)
-    waits = sliced_waits(before, threshold_ns, filters), sliced_waits(after, threshold_ns, filters)
-    comparer = _Comparer(*sides, *waits)
+    then, now = sliced_waits(before, threshold_ns, filters), sliced_waits(after, threshold_ns, filters)
+    comparer = _Comparer(*sides, renamed(then, pairs(then, now)), now)
     return Comparison(
         *sides, per, threshold_ns, total=comparer.total(), locks=comparer.locks(), sites=comparer.sites()
     )

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from tracer.model.kinds import Kind
 
+# In the identity of a lock that nothing else names: with several call sites, another run may name another.
+FIRST_WAITED = "first waited for in"
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:

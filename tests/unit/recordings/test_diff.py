@@ -78,6 +78,22 @@ def test_slower_faster_new_and_gone_are_told_apart(tmp_path: Path) -> None:
     assert slower.after.waits == 20
 
 
+@pytest.mark.parametrize(("share", "trends"), [(1.0, {Trend.UNCLEAR}), (0.2, {Trend.GONE, Trend.NEW})])
+def test_a_lock_that_only_a_call_site_names_is_found_again(
+    tmp_path: Path, share: float, trends: set[Trend]
+) -> None:
+    then, now = (
+        replace(made.QUEUE, address=64, identity=f"heap lock first waited for in {site}", name="lock")
+        for site in ("take", "give")
+    )
+    before = [*steady(then, 5, 150, 1), *steady(then, 5, 150, 2, made.GIVE)]
+    same = round(300 * share)
+    after = [*steady(now, 5, same, 3), *steady(now, 5, 300 - same, 4, made.LOOK)]
+    comparison = compared(recorded(tmp_path / "a", before), recorded(tmp_path / "b", after))
+    assert {change.trend for change in comparison.locks} == trends
+    assert comparison.locks[-1].identity.startswith("heap lock first waited for in")
+
+
 def test_one_long_burst_proves_nothing(tmp_path: Path) -> None:
     waits = steady(made.QUEUE, 5, 300, seed=1)
     burst = replace(waits[150], ended_ns=waits[150].ended_ns + SECOND)
