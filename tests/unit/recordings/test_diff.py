@@ -86,7 +86,7 @@ def test_a_lock_that_only_a_call_site_names_is_found_again(
         replace(made.QUEUE, address=64, identity=f"heap lock first waited for in {site}", name="lock")
         for site in ("take", "give")
     )
-    before = [*steady(then, 5, 150, 1), *steady(then, 5, 150, 2, made.GIVE)]
+    before = [*steady(then, 5, 200, 1), *steady(then, 5, 100, 2, made.GIVE)]
     same = round(300 * share)
     after = [*steady(now, 5, same, 3), *steady(now, 5, 300 - same, 4, made.LOOK)]
     comparison = compared(recorded(tmp_path / "a", before), recorded(tmp_path / "b", after))
