@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import cast
 
 from tracer.kernel.objects import ObjectMaps
@@ -57,7 +58,7 @@ def test_looks_grow_rare_but_do_not_cease() -> None:
         objects.tick()
         recorded.now += 10_000_000
     times = [time for _, _, time in recorded.looks]
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     assert pauses == sorted(pauses)
     assert FIRST_NS <= pauses[0] < 2 * FIRST_NS
     assert pauses[-1] == LONGEST_NS
