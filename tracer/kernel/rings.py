@@ -1,7 +1,6 @@
 """A BPF ring buffer, read through its shared pages: no call into the kernel for a record."""
 
 import mmap
-import struct
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -11,39 +10,41 @@ BUSY = 1 << 31  # the record is reserved but not yet written
 DISCARDED = 1 << 30
 HEADER = 8  # bytes: u32 length with the flags above, u32 page offset
 
-_position = struct.Struct("<Q")
-_header = struct.Struct("<I")
-
 
 class RingReader:
     """Reads the ring of `map_fd`, whose data area is `size` bytes, a power of two.
 
     The consumer's page comes first and is writable; then the producer's page and the data, which the kernel
-    maps twice in a row so that no record is ever split.
+    maps twice in a row so that no record is ever split. Both sides read each other's position at any time: it
+    is read and written as one word (which struct does not do), so that nobody sees half of a new one.
     """
 
     def __init__(self, map_fd: int, size: int) -> None:
         self._mask = size - 1
         self._consumer = mmap.mmap(map_fd, PAGE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._data = mmap.mmap(map_fd, PAGE + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=PAGE)
+        self._taken = memoryview(self._consumer).cast("Q")
+        self._written = memoryview(self._data).cast("Q")
+        self._headers = memoryview(self._data).cast("I")
 
     def records(self) -> Iterator[bytes]:
         """The records that are there now, in order; room is given back as they are taken."""
-        (taken,) = _position.unpack_from(self._consumer)
-        (written,) = _position.unpack_from(self._data)
+        taken, written = self._taken[0], self._written[0]
         data, mask = self._data, self._mask
         while taken < written:
             start = PAGE + (taken & mask)
-            (length,) = _header.unpack_from(data, start)
+            length = self._headers[start // 4]
             if length & BUSY:
                 break
             size = length & ~DISCARDED
             if not length & DISCARDED:
                 yield data[start + HEADER : start + HEADER + size]
             taken += (size + HEADER + 7) & ~7
-            _position.pack_into(self._consumer, 0, taken)
+            self._taken[0] = taken
 
     def close(self) -> None:
+        for view in (self._taken, self._written, self._headers):
+            view.release()
         self._consumer.close()
         self._data.close()
 
