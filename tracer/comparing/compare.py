@@ -1,7 +1,7 @@
 """Two recordings into a comparison."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tracer.comparing.bootstrap import Bootstrap, Interval, discoveries
@@ -79,10 +79,12 @@ class _Comparer:
 
     def sites(self) -> tuple[Change, ...]:
         before, after = self._before.sites, self._after.sites
-        return _ordered(
+        libc_frames = {**self._before.libc_frames, **self._after.libc_frames}
+        changes = _ordered(
             self._row(*key, before.get(key, NOTHING), after.get(key, NOTHING))
             for key in self._largest(before, after)
         )
+        return tuple(replace(change, libc_frames=libc_frames[change.frames]) for change in changes)
 
     def _largest(self, before: Mapping[Key, Sliced], after: Mapping[Key, Sliced]) -> list[Key]:
         def size(key: Key) -> float:

@@ -48,7 +48,7 @@ def _overlap(one: Shares, other: Shares) -> float:
 
 def renamed(waits: Waits, partners: Mapping[LockKey, LockKey]) -> Waits:
     """The same waits under the identities of the partners."""
-    found = Waits(total=waits.total)
+    found = Waits(total=waits.total, libc_frames=waits.libc_frames)
     for key, sliced in waits.locks.items():
         _merge(found.locks[partners.get(key, key)], sliced)
     for (identity, kind, frames), sliced in waits.sites.items():

@@ -11,6 +11,7 @@ from tracer.model.locks import Lock
 from tracer.model.stacks import Stack
 from tracer.options import Filters
 from tracer.output.names import printable
+from tracer.output.stacks import own_frames
 from tracer.recording import Recording
 
 LockKey: TypeAlias = tuple[str, Kind]
@@ -32,11 +33,12 @@ class Sliced:
 
 @dataclass(slots=True)
 class Waits:
-    """Of one recording: in all, by lock, by call site."""
+    """Of one recording: in all, by lock, by call site; and how many frames of a site's begin in libc."""
 
     total: Sliced = field(default_factory=Sliced)
     locks: defaultdict[LockKey, Sliced] = field(default_factory=lambda: defaultdict(Sliced))
     sites: defaultdict[SiteKey, Sliced] = field(default_factory=lambda: defaultdict(Sliced))
+    libc_frames: dict[tuple[str, ...], int] = field(default_factory=dict)
 
 
 def sliced_waits(recording: Recording, threshold_ns: int, filters: Filters) -> Waits:
@@ -48,6 +50,7 @@ def sliced_waits(recording: Recording, threshold_ns: int, filters: Filters) -> W
             continue
         if stack not in names:
             names[stack] = tuple(printable(frame.label) for frame in stack.frames)
+            found.libc_frames[names[stack]] = len(stack.frames) - len(own_frames(stack))
         found.total.add(slice_, waits, wait_ns)
         found.locks[lock.identity, lock.kind].add(slice_, waits, wait_ns)
         found.sites[lock.identity, kind, names[stack]].add(slice_, waits, wait_ns)

@@ -41,7 +41,8 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row. `frames` is empty for a lock as a whole, else a call site, innermost first.
+    """One row. `frames` is empty for a lock as a whole, else a call site, innermost first; the first
+    `libc_frames` of them are the C library's.
 
     `low_ns` to `high_ns` is where the difference in waiting time (after - before) lies with 95 % confidence.
     """
@@ -54,6 +55,7 @@ class Change:
     low_ns: float
     high_ns: float
     trend: Trend
+    libc_frames: int = 0
 
     @property
     def difference_ns(self) -> float:

@@ -12,9 +12,11 @@ from tracer.model.locks import Lock
 from tracer.output.durations import counted, duration
 from tracer.output.names import folded_lock, folded_name, printable, without_surrogates
 from tracer.output.page import Column, Page
+from tracer.output.stacks import CALLED_BY
 
 SCHEMA = "lockwatch.diff/1"
 SITES = 3
+TENFOLD = 9
 STYLES = {Trend.SLOWER: "red", Trend.NEW: "red", Trend.FASTER: "green", Trend.GONE: "green"}
 UNITS = {Per.SECOND: "/s", Per.REQUEST: "/request", Per.RUN: ""}
 
@@ -55,10 +57,10 @@ def _columns(first: str) -> tuple[Column, ...]:
 
 def _row(change: Change, per: Per) -> tuple[str, ...]:
     return (
-        printable(change.identity) if not change.frames else _chain(change.frames),
+        printable(change.identity),
         str(change.kind or ""),
-        f"{change.before.waits:,.1f}{UNITS[per]}",
-        f"{change.after.waits:,.1f}{UNITS[per]}",
+        f"{change.before.waits:,.2f}{UNITS[per]}",
+        f"{change.after.waits:,.2f}{UNITS[per]}",
         f"{duration(round(change.before.wait_ns))}{UNITS[per]}",
         f"{duration(round(change.after.wait_ns))}{UNITS[per]}",
         _growth(change),
@@ -68,15 +70,18 @@ def _row(change: Change, per: Per) -> tuple[str, ...]:
 
 
 def _growth(change: Change) -> str:
-    return "-" if change.growth is None else f"{100 * change.growth:+.1f} %"
+    """`+12.5 %`; `26.0x` where percents would be hard to read."""
+    if change.growth is None:
+        return "-"
+    return f"{100 * change.growth:+.1f} %" if change.growth < TENFOLD else f"{1 + change.growth:,.1f}x"
 
 
 def _signed(nanoseconds: float) -> str:
     return f"{'-' if nanoseconds < 0 else '+'}{duration(round(abs(nanoseconds)))}"
 
 
-def _chain(frames: Sequence[str]) -> str:
-    return " < ".join(frames)
+def _chain(site: Change) -> str:
+    return CALLED_BY.join(site.frames[site.libc_frames :]) or "[no stack]"
 
 
 def _write_sites(page: Page, comparison: Comparison, locks: Sequence[Change]) -> None:
@@ -95,9 +100,7 @@ def _write_sites(page: Page, comparison: Comparison, locks: Sequence[Change]) ->
         )
         for site in sites[lock.identity, lock.kind][:SITES]:
             times = f"{duration(round(site.before.wait_ns))} -> {duration(round(site.after.wait_ns))}"
-            page.line(
-                (f"    {times:>22}  ", "bold"), f"{_growth(site):>10}  {site.trend}: {_chain(site.frames)}"
-            )
+            page.line((f"    {times:>22}  ", "bold"), f"{_growth(site):>10}  {site.trend}: {_chain(site)}")
 
 
 def _in_words(comparison: Comparison) -> str:

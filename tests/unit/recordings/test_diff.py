@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def test_diff_as_a_user_calls_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     arguments = ["diff", before, after, "--json", files[0], "--folded", files[1]]
     assert run([*arguments, "--fail-above", "20%"]) == 1
     shown = capsys.readouterr()
-    assert "slower" in shown.out and "daemon:queue" in shown.out and "take < serve < main" in shown.out
+    assert "slower" in shown.out and "daemon:queue" in shown.out and "take <- serve <- main" in shown.out
     assert "daemon:queue: +" in shown.err
     assert run([*arguments, "--fail-above", "300%"]) == 0
     assert run(arguments) == 0
@@ -205,6 +206,19 @@ def test_diff_as_a_user_calls_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     stack, before_ns, after_ns = Path(files[1]).read_text().split("\n")[0].rsplit(" ", 2)
     assert stack == "main;serve;take;lock daemon:queue"
     assert int(after_ns) / int(before_ns) == pytest.approx(2, abs=0.1)
+
+
+def test_the_frames_of_libc_are_kept_but_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = Stack((made.frame("__lll_lock_wait", 1, "libc.so.6"), *made.TAKE.frames), StackEnd.COMPLETE)
+    before = recorded(tmp_path / "a", steady(made.QUEUE, 1, 200, 1, inside))
+    after = recorded(tmp_path / "b", steady(made.QUEUE, 30, 200, 2, inside))
+    assert run(["diff", before, after, "--folded", str(tmp_path / "f")]) == 0
+    shown = capsys.readouterr().out
+    assert "slower: take <- serve <- main" in shown
+    assert re.search(r"\d\d\.\dx", shown)
+    assert "take;__lll_lock_wait;lock" in (tmp_path / "f").read_text()
 
 
 def test_hostile_names_cannot_write_on_the_terminal(
