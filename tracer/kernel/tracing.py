@@ -17,7 +17,7 @@ from tracer.kernel.rings import Backlog, RingReader
 from tracer.process import Process
 from tracer.unwind.tables import Tables
 
-EVENT_PAGES = 4096  # 16 MiB: four seconds of 20,000 long waits a second with their releases
+EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with their releases
 ENTRIES = 1 << 16
 ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
 
