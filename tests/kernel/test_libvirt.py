@@ -9,6 +9,8 @@ import pytest
 from harness import PATIENCE, Lockwatch
 from libvirt_lab import Lab, Traced, trace_lab
 
+pytestmark = pytest.mark.timeout(600)  # the first lab may have to install libvirt and QEMU
+
 MS = 1_000_000
 DEFINE = {"virDomainDefineXML", "virDomainUndefine"}
 
