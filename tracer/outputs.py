@@ -20,6 +20,8 @@ class Files(Generic[Shown]):
         self._closing = ExitStack()
         self._views: list[tuple[Callable[[Shown, TextIO], None], TextIO, str]] = []
         self.people: TextIO = sys.stdout
+        self.failure: FileError | None = None
+        """What has gone wrong with another file: to be raised once everything here is written."""
 
     def add(self, option: str, path: str | None, view: Callable[[Shown, TextIO], None]) -> None:
         """Opens `path` for a view. Raises UsageError for a second `-`, FileError for a bad file."""

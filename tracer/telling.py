@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tracer.errors import FileError
 from tracer.model.kinds import Kind
-from tracer.model.report import ProbeState
+from tracer.model.report import ProbeState, Report
 from tracer.model.waits import Blocked, Release, Wait
 from tracer.options import Filters
 from tracer.output.deadlocks import deadlock_sentence
@@ -101,6 +101,14 @@ class RecordingTeller:
         except FileError as error:
             self.failure = error
             print(f"lockwatch: {error.message}\n  {error.hint}; the trace goes on", file=sys.stderr)
+
+    def finish(self, report: Report) -> FileError | None:
+        """Writes the end, of everything that was found; returns what has kept the recording from growing."""
+        try:
+            self._recorder.finish(report)
+        except FileError as error:
+            self.failure = error
+        return self.failure
 
     def close(self) -> None:
         """Nothing to say."""

@@ -102,6 +102,21 @@ def test_sigkill_loses_the_last_second_at_most(build: Build, tmp_path: Path) -> 
     assert "was cut off" in later.stdout
 
 
+def test_a_full_disk_ends_the_recording_not_the_trace(build: Build, tmp_path: Path) -> None:
+    path, small = tmp_path / "full.lockwatch", ("prlimit", "--fsize=180000")
+    with Program([build("contend.c"), "mutex:8:200:4"]) as program:
+        files = (program.pid, "--output", path, "--threshold", "0", "--quiet")
+        with attached(*files, prefix=small) as lockwatch:
+            program.go()
+            program.result()
+            outcome = lockwatch.stop()
+    assert outcome.status == 6, outcome.said
+    assert "the trace goes on" in outcome.stderr
+    assert "waited for at" in outcome.stdout
+    with Recording(path) as recording:
+        assert not recording.finished
+
+
 def test_a_command_is_recorded_from_its_start(build: Build, tmp_path: Path) -> None:
     path = tmp_path / "command.lockwatch"
     with Lockwatch("record", "--output", path, "--", build("demo.c"), "1", env=_started_alone()) as lockwatch:

@@ -13,3 +13,5 @@ def show(report: Report, filters: Filters, outputs: Outputs) -> None:
         outputs.write(report)
     finally:
         outputs.close()
+    if outputs.failure is not None:
+        raise outputs.failure

@@ -43,18 +43,19 @@ def trace(
         watchers: list[Watcher] = []
         if telling.rate is not None:
             watchers.append(LiveTeller(outputs.people, telling.rate, config.filters))
-        recorder = None
+        recording = None
         if telling.recording is not None:
             recorder = Recorder(
                 telling.recording, info, started_ns=session.started_ns, build_id=session.symbolizer.build_id
             )
-            watchers.append(RecordingTeller(recorder))
+            recording = RecordingTeller(recorder)
+            watchers.append(recording)
         if launched is not None:
             launched.go()
         session.run(watchers)
         session.settle(watchers)
         for watcher in watchers:
             watcher.close()
-        if recorder is not None:
-            recorder.finish(session.report(ALL))
+        if recording is not None:
+            outputs.failure = recording.finish(session.report(ALL))
         return session.report(config.filters)

@@ -45,11 +45,11 @@ def _make_way(path: Path) -> None:
 
 def _refuse_other_files(path: Path) -> None:
     if not stat.S_ISREG(path.stat().st_mode):
-        raise FileError(f"cannot write {path}: not a regular file", "A recording needs a file of its own.")
+        raise FileError(f"cannot write {path}: not a regular file", "a recording needs a file of its own")
     with path.open("rb") as file:
         start = file.read(len(FILE_MAGIC))
     if start not in (b"", FILE_MAGIC):
-        raise FileError(f"{path} is not a recording: not overwritten", "Remove it, or name another file.")
+        raise FileError(f"{path} is not a recording: not overwritten", "remove it, or name another file")
 
 
 def open_existing(path: Path) -> sqlite3.Connection:
@@ -60,7 +60,7 @@ def open_existing(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     if start != FILE_MAGIC:
-        raise FileError(f"{path} is not a recording", "lockwatch record --output FILE makes one.")
+        raise FileError(f"{path} is not a recording", "lockwatch record --output FILE makes one")
     try:
         database = _connect(path)
         _check_version(path, database)
@@ -98,8 +98,8 @@ def _check_version(path: Path, database: sqlite3.Connection) -> None:
         return
     with closing(database):
         if mark != APPLICATION_ID:
-            raise FileError(f"{path} is not a recording", "It is some other SQLite file.")
+            raise FileError(f"{path} is not a recording", "it is some other SQLite file")
         raise FileError(
             f"{path} is a recording of version {version}; this lockwatch reads version {VERSION}",
-            "Use the lockwatch that made it, or record anew.",
+            "use the lockwatch that made it, or record anew",
         )

@@ -18,6 +18,7 @@ from tracer.recording.schema import storable
 
 # How long the end of a trace waits for somebody who reads the file.
 FINISH_BUSY_MS = 10_000
+KEPT = "what was recorded until now can be read"
 CORRECTION = "UPDATE wait SET wait_ns = ?, outcome = ?, sleeps = ?, owner_confirmed = ? WHERE rowid = ?"
 
 
@@ -151,7 +152,7 @@ class Recorder:
             if _busy(error) and not last:
                 return
             self.close()
-            raise FileError(f"cannot write {self._path}: {error}") from error
+            raise FileError(f"cannot write {self._path}: {error}", KEPT) from error
 
 
 def _busy(error: sqlite3.Error) -> bool:
