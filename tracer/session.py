@@ -3,7 +3,6 @@
 import gc
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,11 +10,10 @@ from datetime import datetime
 from tracer import VERSION
 from tracer.aggregate import fold
 from tracer.auditing import Audit
+from tracer.beginning import Beginning
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import ProbeMode, TraceConfig
 from tracer.judging import judged
-from tracer.kernel import environment, programs
-from tracer.kernel.capacity import Capacity, enough_capacity, likely_capacity
 from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.probe import SWITCHED_OFF, MutexProbe
 from tracer.kernel.tracing import KernelTracing
@@ -30,11 +28,10 @@ from tracer.model.waits import Blocked, LockTotal, ReleaseSum, WaitSum
 from tracer.naming.namer import Namer
 from tracer.object_watch import ObjectWatch
 from tracer.options import Filters
-from tracer.process import Process, find_process
+from tracer.process import Process
 from tracer.requests.serving import Requests, Sums
 from tracer.resolving import Resolver
 from tracer.stopping import Stop
-from tracer.symbols.symbolizer import Symbolizer
 from tracer.threads import Threads
 from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_waits
 from tracer.unwind.tables import Tables, build
@@ -59,12 +56,13 @@ class Findings:
 class Session:
     """Traces from `attach` to `finish`; leaving the context detaches everything, whatever has happened."""
 
-    def __init__(self, config: TraceConfig, launched: Launched | None = None) -> None:
+    def __init__(self, config: TraceConfig, beginning: Beginning, launched: Launched | None = None) -> None:
         self._config = config
+        self._beginning = beginning
         self._launched = launched
         self._closing = ExitStack()
         self._probe_told = False
-        self.symbolizer = Symbolizer()
+        self.symbolizer = beginning.symbolizer
 
     def __enter__(self) -> "Session":
         return self
@@ -75,8 +73,7 @@ class Session:
     def attach(self) -> TraceInfo:
         """Up to the last hook on. Raises LockwatchError."""
         gc.disable()  # nothing is garbage yet: a tenth of the time to get attached
-        environment.require_privileges()
-        processes = [find_process(pid) for pid in dict.fromkeys(self._config.pids)]
+        processes = self._beginning.processes
         self._stop = Stop([process.pid for process in processes])
         self._closing.callback(self._stop.close)
         kernel, tables = self._load(processes)
@@ -110,16 +107,9 @@ class Session:
 
     def _load(self, processes: Sequence[Process]) -> tuple[KernelTracing, Tables]:
         """The tables are built while another thread compiles: both take about as long."""
-        pids = [process.pid for process in processes]
-        for pid in pids:
-            self.symbolizer.watch(pid)
-        self._requests = Requests(self._config, processes, self.symbolizer)
-        with ThreadPoolExecutor(1) as pool:
-            compiling = pool.submit(self._compile, likely_capacity(pids), len(pids))
-            tables = build(pids)
-            kernel = compiling.result()
-        if not kernel.capacity.holds(tables, pids):
-            kernel = self._compile(enough_capacity(tables, pids), len(pids))
+        self._requests = Requests(self._config, processes, self.symbolizer, self._beginning.sites)
+        tables = build([process.pid for process in processes])
+        kernel = self._beginning.kernel(tables)
         self._closing.callback(kernel.close)
         self._closing.callback(self._requests.close)
         self._probe = self._mutex_probe(kernel, processes)
@@ -135,17 +125,6 @@ class Session:
             if tables.extend(process.pid) and kernel.fill(tables):
                 kernel.watch(process, tables)
                 self.symbolizer.refresh(process.pid)
-
-    def _compile(self, capacity: Capacity, targets: int) -> KernelTracing:
-        return KernelTracing(capacity, targets, self._config.threshold_ns, self._parts())
-
-    def _parts(self) -> programs.Parts:
-        return programs.Parts(
-            sched=self._requests.scheduled,
-            requests=self._requests.probed,
-            objects=True,
-            probe=self._config.mutex_probe is not ProbeMode.OFF,
-        )
 
     def _mutex_probe(self, kernel: KernelTracing, processes: Sequence[Process]) -> MutexProbe | None:
         """The probe, not yet on; what a killed lockwatch has left of one is removed in any case."""

@@ -6,7 +6,6 @@ import typer
 
 from tracer.commands import options
 from tracer.commands.pids import parse_pids
-from tracer.commands.showing import show
 from tracer.commands.tracing import Telling, trace
 from tracer.config import ProbeMode, TraceConfig
 from tracer.durations import parse_duration
@@ -52,5 +51,4 @@ def attach(
         object_names=object_names,
     )
     outputs = report_outputs(json, folded, folded_threads, folded_holders)
-    report = trace(config, Telling(None if quiet else rate, output), outputs)
-    show(report, config.filters, outputs)
+    trace(config, Telling(None if quiet else rate, output), outputs)

@@ -6,7 +6,6 @@ import typer
 
 from tracer.commands import options
 from tracer.commands.pids import parse_pids
-from tracer.commands.showing import show
 from tracer.commands.tracing import Telling, trace
 from tracer.config import ProbeMode, TraceConfig
 from tracer.durations import parse_duration
@@ -50,9 +49,8 @@ def record(
     )
     outputs = Outputs()
     try:
-        report = trace(config, Telling(None, output), outputs, launched)
+        trace(config, Telling(None, output), outputs, launched)
     except BaseException:
         if launched is not None:
             launched.end()
         raise
-    show(report, config.filters, outputs)

@@ -1,19 +1,11 @@
-"""What `attach` and `record` share: a session run with its watchers, its outputs written."""
+"""What `attach` and `record` share: a trace from its configuration to its report."""
 
-import sys
 from dataclasses import dataclass
 
+from tracer.beginning import Beginning
 from tracer.config import TraceConfig
 from tracer.launching import Launched
-from tracer.model.kinds import Kind
-from tracer.model.report import Report
-from tracer.options import Filters
 from tracer.outputs import Outputs
-from tracer.recording.files import prepare
-from tracer.recording.writer import Recorder
-from tracer.session import Session
-from tracer.telling import LiveTeller, RecordingTeller
-from tracer.watching import Watcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +16,13 @@ class Telling:
     recording: str | None = None
 
 
-ALL = Filters(frozenset(Kind))
-
-
-def trace(
-    config: TraceConfig, telling: Telling, outputs: Outputs, launched: Launched | None = None
-) -> Report:
+def trace(config: TraceConfig, telling: Telling, outputs: Outputs, launched: Launched | None = None) -> None:
     """Attaches, listens, reports; detaches whatever happens. Raises LockwatchError.
 
     A launched command is let go once it is traced.
     """
-    if telling.recording is not None:
-        prepare(telling.recording)
-    with Session(config, launched) as session:
-        info = session.attach()
-        names = ", ".join(f"{target.comm} ({target.pid})" for target in info.targets)
-        print(f"lockwatch: attached to {names}; Ctrl-C ends in the report", file=sys.stderr)
-        watchers: list[Watcher] = []
-        if telling.rate is not None:
-            watchers.append(LiveTeller(outputs.people, telling.rate, config.filters))
-        recording = None
-        if telling.recording is not None:
-            recorder = Recorder(
-                telling.recording, info, started_ns=session.started_ns, build_id=session.symbolizer.build_id
-            )
-            recording = RecordingTeller(recorder)
-            watchers.append(recording)
-        if launched is not None:
-            launched.go()
-        session.run(watchers)
-        session.settle(watchers)
-        for watcher in watchers:
-            watcher.close()
-        if recording is not None:
-            outputs.failure = recording.finish(session.report(ALL))
-        return session.report(config.filters)
+    beginning = Beginning(config)
+    # Imports of a fifth of a second, while the compiler has the other CPU.
+    from tracer.commands.running import run
+
+    run(beginning, config, telling, outputs, launched)

@@ -13,8 +13,9 @@ from tracer.model.requests import RequestTotal
 from tracer.model.stacks import Stack
 from tracer.model.waits import LockTotal, WaitSum
 from tracer.process import Process
-from tracer.requests.choice import daemon_sites, pattern_of
+from tracer.requests.choice import pattern_of
 from tracer.requests.libvirt import LibvirtRequests
+from tracer.requests.server import Site
 from tracer.resolving import Resolver
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import LockKey
@@ -30,11 +31,17 @@ class Sums:
 
 
 class Requests:
-    """Chooses at once where requests are seen. Raises LockwatchError where what is asked for cannot be."""
+    """Where requests are seen has been chosen. Raises LockwatchError where what is asked for cannot be."""
 
-    def __init__(self, config: TraceConfig, processes: Sequence[Process], symbolizer: Symbolizer) -> None:
+    def __init__(
+        self,
+        config: TraceConfig,
+        processes: Sequence[Process],
+        symbolizer: Symbolizer,
+        sites: Mapping[int, tuple[Site, ...]],
+    ) -> None:
         self._pattern = pattern_of(config.requests)
-        self._sites = daemon_sites(config.requests, processes, symbolizer)
+        self._sites = sites
         self._processes = processes
         self._symbolizer = symbolizer
         self._libvirt: LibvirtRequests | None = None
