@@ -53,19 +53,23 @@ class DomainNames:
                 return offsets
         return None
 
-    def owner_of_job(
-        self, job: int, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]
-    ) -> str | None:
-        """The name of the domain whose object points at the job; None where none does or none has a name."""
+    def by_pointer(
+        self, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]
+    ) -> dict[int, str]:
+        """What exactly one domain's object points at, such as its job, to that domain's name."""
         way = self._way or self.find(list_class, domain_class, mappings)
-        if way is None:
-            return None
         size = domain_class.type.instance_size
-        for domains in self._tables(list_class, domain_class, mappings):
-            for instance, _ in domains:
-                if job in words(self._memory.read_some(instance, size)):
-                    return self._label(instance, *way)
-        return None
+        instances = {
+            instance
+            for domains in self._tables(list_class, domain_class, mappings)
+            for instance, _ in (domains if way is not None else ())
+        }
+        owners: dict[int, str] = {}
+        for instance in instances:
+            name = self._label(instance, *way) if way is not None else None
+            for pointer in set(words(self._memory.read_some(instance, size))):
+                owners[pointer] = name if name and pointer not in owners else ""
+        return {pointer: name for pointer, name in owners.items() if name}
 
     def _tables(
         self, list_class: ObjectClass, domain_class: ObjectClass, mappings: Iterable[Mapping]

@@ -1,7 +1,7 @@
 """The best name that a lock can have, and the identity that it keeps from run to run."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tracer.errors import LockwatchError
 from tracer.memory import Memory
@@ -12,6 +12,7 @@ from tracer.naming import places, sites
 from tracer.naming.domains import DOMAIN_CLASS, LIST_CLASS, DomainNames
 from tracer.naming.exports import exported_address
 from tracer.naming.gil import RUNTIME, gil_part
+from tracer.naming.jobs import Jobs
 from tracer.naming.members import MemberFinder
 from tracer.naming.objects import Instance, ObjectClass, Objects
 from tracer.naming.pools import pool_job
@@ -45,7 +46,7 @@ class _Target:
     stacks: places.Stacks
     objects: Objects
     domains: DomainNames
-    jobs: dict[int, str] = field(default_factory=dict)
+    jobs: Jobs
     arenas: int = 0
 
 
@@ -82,6 +83,7 @@ class Namer:
         if target is None:
             return ()
         target.mappings.refresh()
+        target.jobs.look()
         return (*target.objects.refresh(), *self._label_domains(target))
 
     def _label_domains(self, target: _Target) -> tuple[ObjectClass, ...]:
@@ -102,17 +104,15 @@ class Namer:
         if target is None:
             return 0
         if kind is Kind.JOB:
-            self._see_job(target, base)
+            target.jobs.waited_for_now(base)
         return target.objects.reference_at(word)
 
-    def _see_job(self, target: _Target, base: int) -> None:
-        classes = target.objects.of_name(LIST_CLASS), target.objects.of_name(DOMAIN_CLASS)
-        if not self._object_names or classes[0] is None or classes[1] is None:
-            return
-        domain = target.domains.owner_of_job(base, classes[0], classes[1], target.mappings.all)
-        if domain is not None:
-            known = target.jobs.setdefault(base, domain)
-            target.jobs[base] = known if known == domain else ""
+    def _job_owners(self, target: _Target) -> dict[int, str]:
+        list_class = target.objects.of_name(LIST_CLASS)
+        domain_class = target.objects.of_name(DOMAIN_CLASS)
+        if not self._object_names or list_class is None or domain_class is None:
+            return {}
+        return target.domains.by_pointer(list_class, domain_class, target.mappings.all)
 
     def lock(self, pid: int, base: int, kind: Kind, object_class: int, stack: Stack) -> Lock:
         """The lock at `base`. `object_class` is the kernel side's reference to its object, 0 where it knew
@@ -140,6 +140,7 @@ class Namer:
             places.Stacks(process, memory, lambda: exported("_rtld_global")),
             Objects(memory, exported),
             DomainNames(memory),
+            Jobs(lambda: self._job_owners(self._targets[process.pid])),
         )
 
     def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:
@@ -149,7 +150,7 @@ class Namer:
         if kind is Kind.ARENA:
             return self._arena(target, base)
         if kind is Kind.JOB:
-            return _job(target.jobs.get(base))
+            return _job(target.jobs.domain(base))
         return (
             self._in_file(target, base)
             or self._of_thread(target, base, kind, stack)
@@ -246,7 +247,7 @@ def _member(instance: Instance, base: int, kind: Kind) -> str:
 
 
 def _job(domain: str | None) -> Name:
-    """The job of a domain; of which one is known where a wait for it was seen while it lasted."""
+    """The job of a domain; None: it is not certain of which."""
     identity = f"{DOMAIN_CLASS} job"
     return Name(f'{DOMAIN_CLASS} "{domain}" job' if domain else identity, identity, DOMAIN_CLASS, weak=True)
 

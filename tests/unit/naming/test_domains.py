@@ -60,10 +60,14 @@ def test_the_way_to_a_domains_name_is_found() -> None:
 
 def test_a_job_belongs_to_the_domain_that_points_at_it() -> None:
     memory = libvirt_memory()
-    memory.write_u64(DOMAINS + 0x400 + 96, 0x7F00DEAD0000)
-    names = DomainNames(memory)
-    assert names.owner_of_job(0x7F00DEAD0000, LIST_TYPE, DOMAIN_TYPE, MAPPINGS) == "vm-2"
-    assert names.owner_of_job(0x7F00DEAD0008, LIST_TYPE, DOMAIN_TYPE, MAPPINGS) is None
+    job, shared = 0x7F00DEAD0000, 0x7F00BEEF0000
+    memory.write_u64(DOMAINS + 0x400 + 96, job)
+    for index in range(3):
+        memory.write_u64(DOMAINS + 0x400 * index + 104, shared)
+    owners = DomainNames(memory).by_pointer(LIST_TYPE, DOMAIN_TYPE, MAPPINGS)
+    assert owners[job] == "vm-2"
+    assert job + 8 not in owners
+    assert shared not in owners
 
 
 def test_a_way_that_fails_for_one_domain_is_no_way() -> None:
