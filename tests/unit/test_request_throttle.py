@@ -47,6 +47,10 @@ def test_a_throttled_connection_is_estimated_within_half_an_interval() -> None:
             assert abs(start - at) <= 5 * MS
 
 
+def test_short_stay_after_a_long_pause_of_sampling() -> None:
+    assert unread_since([Sample(100, 900, 28)], [ReadCall(903, 28)]) == [897]
+
+
 def test_bytes_that_were_read_belong_to_no_later_call() -> None:
     """A message that is no call, or whose call is not known, is read before the socket is seen empty."""
     samples = [Sample(90, 100, 28), Sample(100, 110, 0), Sample(490, 500, 28), Sample(500, 510, 0)]

@@ -67,16 +67,18 @@ class LibvirtRequests:
         if daemon is None:
             return names.unknown_name(request)
         procedure = names.request_parts(request)
-        found = daemon.names.get(procedure)
-        if found is None:
+        if procedure not in daemon.names:
             found = self._job_name(daemon, request)
+            if found is None:
+                return names.unknown_name(request)
             daemon.names[procedure] = found
-        return found
+        return daemon.names[procedure]
 
-    def _job_name(self, daemon: Daemon, request: int) -> str:
+    def _job_name(self, daemon: Daemon, request: int) -> str | None:
+        """What the daemon itself calls such a call; None while it has not served one to its end."""
         address = self._probes.job_name(request)
         text = daemon.memory.c_string(address, names.LONGEST_NAME) if address else None
-        return (names.api_name(text) if text else None) or names.unknown_name(request)
+        return names.api_name(text) if text else None
 
     def call(self, event: raw.CallEvent) -> None:
         """A call has ended."""

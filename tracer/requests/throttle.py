@@ -28,8 +28,9 @@ class ReadCall(NamedTuple):
 def unread_since(samples: Sequence[Sample], calls: Sequence[ReadCall]) -> list[int | None]:
     """For each call, when it came to lie in the socket; None for a call that was never seen there.
 
-    Both in the order of time. A message that is first seen in a sample came between it and the sample before:
-    in the middle, on average. The first unread message may be read in part, so bytes need not add up exactly.
+    Both in the order of time. A message that is first seen in a sample came between it and the sample before: in
+    the middle, on average, or as long before the sample as it was read after it, if that is shorter. The first
+    unread message may be read in part, so bytes need not add up exactly.
     """
     received = [call.received for call in calls]
     empty = [sample.time for sample in samples if not sample.unread]
@@ -40,7 +41,8 @@ def unread_since(samples: Sequence[Sample], calls: Sequence[ReadCall]) -> list[i
         last = bisect_right(received, empty[emptied]) if emptied < len(empty) else len(calls)
         while unread > 0 and following < last:
             if since[following] is None:
-                since[following] = (sample.before + sample.time) // 2
+                stayed = min((sample.time - sample.before) // 2, received[following] - sample.time)
+                since[following] = sample.time - stayed
             unread -= max(calls[following].bytes, 1)
             following += 1
     return since
