@@ -75,7 +75,7 @@ class LibvirtRequests:
         return daemon.names[procedure]
 
     def _job_name(self, daemon: Daemon, request: int) -> str | None:
-        """What the daemon itself calls such a call; None while it has not served one to its end."""
+        """What the daemon itself calls such a call; None where it has not said."""
         address = self._probes.job_name(request)
         text = daemon.memory.c_string(address, names.LONGEST_NAME) if address else None
         return names.api_name(text) if text else None

@@ -28,9 +28,9 @@ class ReadCall(NamedTuple):
 def unread_since(samples: Sequence[Sample], calls: Sequence[ReadCall]) -> list[int | None]:
     """For each call, when it came to lie in the socket; None for a call that was never seen there.
 
-    Both in the order of time. A message that is first seen in a sample came between it and the sample before: in
-    the middle, on average, or as long before the sample as it was read after it, if that is shorter. The first
-    unread message may be read in part, so bytes need not add up exactly.
+    Both in the order of time. A message that is first seen in a sample came between it and the sample before:
+    in the middle, on average, or as long before the sample as it was read after it, if that is shorter. The
+    first unread message may be read in part, so bytes need not add up exactly.
     """
     received = [call.received for call in calls]
     empty = [sample.time for sample in samples if not sample.unread]
