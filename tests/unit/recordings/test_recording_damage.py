@@ -189,6 +189,27 @@ def test_sigkill_costs_what_was_not_flushed(tmp_path: Path) -> None:
         assert list(recording.waits()) == [made.WAITS[0]] * 5000
 
 
+KILLED_IN_A_COMMIT = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 5")
+database.execute("BEGIN")
+database.execute("INSERT INTO wait SELECT wait.* FROM wait, wait AS other, wait AS third")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_half_a_commit_is_taken_back(tmp_path: Path) -> None:
+    path = record(tmp_path / "run.lockwatch", waits=made.WAITS * 20)
+    before = path.stat().st_size
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_COMMIT, str(path)], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert path.stat().st_size > before
+    assert path.with_name(path.name + "-journal").exists()
+    with Recording(path) as recording:
+        assert len(list(recording.waits())) == 60
+
+
 def test_a_reader_does_not_stop_the_recorder(tmp_path: Path) -> None:
     path = tmp_path / "run.lockwatch"
     recorder = Recorder(path, made.INFO, started_ns=ZERO)
