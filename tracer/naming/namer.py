@@ -83,8 +83,9 @@ class Namer:
         if target is None:
             return ()
         target.mappings.refresh()
+        found = (*target.objects.refresh(), *self._label_domains(target))
         target.jobs.look()
-        return (*target.objects.refresh(), *self._label_domains(target))
+        return found
 
     def _label_domains(self, target: _Target) -> tuple[ObjectClass, ...]:
         """Lets the kernel side read the names of libvirt's domains, once it is known where they are."""
