@@ -1,10 +1,10 @@
 """One measured number beside what it should be."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-Measure = Callable[[], Sequence["Row"]]
+Measure = Callable[[], Iterable["Row"]]
 
 
 @dataclass(frozen=True)

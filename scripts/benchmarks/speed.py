@@ -1,18 +1,25 @@
 """What a trace costs: to begin with, the target, and itself."""
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from harness import Program, attached
 from libvirt_lab import Lab
-from programs import FOLDER, acquisitions, built, kept, own, traced
+from programs import FOLDER, Amount, acquisitions, built, kept, own, traced
 from rows import Row, at_least, at_most, median, spread
 
 PAIRS = 5
 RUNS = 5
 LOUD = 4  # processes that wait 10,000 times a second together
+LOADS: tuple[tuple[str, float, Amount, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("contended (8 threads, 200 us holds)", 98, acquisitions, ("contend.c", "mutex:8:200:4"), ()),
+    ("never contends, probe off", 99, own, ("rate.c", "4", "1", "20000"), ("--mutex-probe", "off")),
+    ("only locks and unlocks, probe off", 99, own, ("rate.c", "10", "1", "0"), ("--mutex-probe", "off")),
+    ("only locks and unlocks, probe auto", 97, own, ("rate.c", "10", "1", "0"), ()),
+)
 SECOND = 1e9
 MEGABYTE = 1e6
 
@@ -35,24 +42,11 @@ def _attach_seconds(pid: int) -> float:
     return float(_report(file)["health"]["attach_ns"]) / SECOND
 
 
-def throughput() -> list[Row]:
+def throughput() -> Iterator[Row]:
     """Medians of interleaved pairs."""
-    contended = kept(PAIRS, acquisitions, "contend.c", "mutex:8:200:4", options=())
-    never = kept(PAIRS, own, "rate.c", "4", "1", "20000", options=("--mutex-probe", "off"))
-    off = kept(PAIRS, own, "rate.c", "10", "1", "0", options=("--mutex-probe", "off"))
-    auto = kept(PAIRS, own, "rate.c", "10", "1", "0", options=("--mutex-probe", "auto"))
-    return [
-        at_least(
-            "throughput kept, contended (8 threads, 200 us holds)",
-            median(contended),
-            98,
-            "%",
-            spread(contended),
-        ),
-        at_least("throughput kept, never contends, probe off", median(never), 99, "%", spread(never)),
-        at_least("throughput kept, only locks and unlocks, probe off", median(off), 99, "%", spread(off)),
-        at_least("throughput kept, only locks and unlocks, probe auto", median(auto), 97, "%", spread(auto)),
-    ]
+    for what, limit, amount, command, options in LOADS:
+        parts = kept(PAIRS, amount, *command, options=options)
+        yield at_least(f"throughput kept, {what}", median(parts), limit, "%", spread(parts))
 
 
 def frontend() -> list[Row]:
