@@ -58,6 +58,15 @@ KNOWN_SITES = (
 )
 
 
+EVENT_LOOP = KnownSite(
+    re.compile(r"vir(NetSocket(Add|Update|Remove)IOCallback|Event(Add|Update|Remove)(Handle|Timeout))"),
+    "libvirt event loop",
+)
+"""Functions whose one plain lock is the event loop's: it is taken below them, in functions that a stripped
+file does not name."""
+
+MOST_UNNAMED = 2
+
 LOCKING_FUNCTIONS = (KnownSite(re.compile(r"PyThread_acquire_lock(_timed)?"), "Python thread lock"),)
 """Functions that implement one sort of lock: it is told by the function that waits, whoever has called it."""
 
@@ -79,7 +88,19 @@ def _only_locks(frame: Frame) -> bool:
 
 def known_structure(stack: Stack) -> str | None:
     """The structure that the waiting function's locks belong to, where it is certain."""
-    return _known(first_caller(stack), KNOWN_SITES)
+    caller = first_caller(stack)
+    if caller is None:
+        return None
+    return _known(caller, KNOWN_SITES) or _known(_named_above(stack, caller), [EVENT_LOOP])
+
+
+def _named_above(stack: Stack, caller: Frame) -> Frame | None:
+    """The caller; or where it has no name the function that called it, in the same file."""
+    index = stack.frames.index(caller)
+    for frame in stack.frames[index : index + MOST_UNNAMED + 1]:
+        if frame.module != caller.module or frame.function is not None:
+            return frame if frame.module == caller.module else None
+    return None
 
 
 def known_lock(stack: Stack) -> str | None:

@@ -64,6 +64,7 @@ def test_words() -> None:
         ("virThreadPoolSendJob", "virThreadPool"),
         ("virQEMUDriverGetConfig", "virQEMUDriver"),
         ("g_main_context_wakeup", "GMainContext"),
+        ("virEventAddTimeout", "libvirt event loop"),
         ("remoteDispatchDomainGetInfo", None),
     ],
 )
@@ -75,6 +76,23 @@ def test_a_sort_of_lock_is_told_by_its_own_function() -> None:
     assert known_lock(stack("PyThread_acquire_lock_timed", None, "main")) == "Python thread lock"
     assert known_lock(stack("work", "PyThread_acquire_lock_timed", "main")) is None
     assert known_lock(NO_STACK) is None
+
+
+@pytest.mark.parametrize(
+    ("functions", "structure"),
+    [
+        ((None, "virNetSocketUpdateIOCallback"), "libvirt event loop"),
+        ((None, None, "virNetSocketUpdateIOCallback"), "libvirt event loop"),
+        ((None, None, None, "virNetSocketUpdateIOCallback"), None),
+        (("work", "virNetSocketUpdateIOCallback"), None),
+        ((None, "virThreadPoolSendJob"), None),
+        ((None,), None),
+    ],
+)
+def test_the_event_loops_lock_is_taken_in_unnamed_functions(
+    functions: tuple[str | None, ...], structure: str | None
+) -> None:
+    assert known_structure(stack(*functions)) == structure
 
 
 def test_a_structure_is_told_by_the_caller_alone() -> None:
