@@ -20,7 +20,8 @@ MOST_SEARCHED = 1 << 28
 ARENA_ALIGNMENT = 1 << 26
 """glibc's arenas, but for the main one in [heap], begin at multiples of this."""
 
-MOST_DOMAINS = 1 << 16
+MOST_DOMAINS = 1 << 13
+LARGEST_INSTANCE = 1024
 MOST_COMPARED = 64
 NAME_LIMIT = 256
 FIRST_MEMBER = 24  # behind the GObject
@@ -58,7 +59,7 @@ class DomainNames:
     ) -> dict[int, str]:
         """What exactly one domain's object points at, such as its job, to that domain's name."""
         way = self._way or self.find(list_class, domain_class, mappings)
-        size = domain_class.type.instance_size
+        size = min(domain_class.type.instance_size, LARGEST_INSTANCE)
         instances = {
             instance
             for domains in self._tables(list_class, domain_class, mappings)
@@ -77,7 +78,7 @@ class DomainNames:
         """The tables of the list: domain objects with the strings that they are known by."""
         if self._memory.u64(self._list) != list_class.type.class_address:
             self._list = self._find_list(list_class, mappings)
-        size = min(list_class.type.instance_size, 4096)
+        size = min(list_class.type.instance_size, LARGEST_INSTANCE)
         for table in words(self._memory.read_some(self._list, size))[FIRST_MEMBER // 8 :]:
             yield self._domains(table, domain_class.type.class_address)
 
@@ -141,7 +142,8 @@ class DomainNames:
         if not domains:
             return None
         instance, name = domains[0]
-        for holder, definition in enumerate(words(self._memory.read_some(instance, instance_size))):
+        size = min(instance_size, LARGEST_INSTANCE)
+        for holder, definition in enumerate(words(self._memory.read_some(instance, size))):
             if holder * 8 < FIRST_MEMBER or definition <= 4096:
                 continue
             for text, string in enumerate(words(self._memory.read_some(definition, DEFINITION_SIZE))):

@@ -20,11 +20,12 @@ def pool_job(
 ) -> str | None:
     """The job name of the thread pool that the lock at `base` belongs to; None where it belongs to none."""
     before = words(memory.read(base - REACH, REACH) or b"") if base > REACH else ()
-    for index in range(len(before) - 2, -1, -1):
-        job, name = before[index : index + 2]
-        if not is_code(job):
-            continue
-        text = memory.c_string(name, NAME_LIMIT)
-        if text and {text[:THREAD_NAME], f"prio-{text}"[:THREAD_NAME]} & set(thread_names()):
-            return text
-    return None
+    pairs = [before[index : index + 2] for index in range(len(before) - 2, -1, -1)]
+    jobs = [memory.c_string(name, NAME_LIMIT) for function, name in pairs if is_code(function)]
+    named = set(thread_names()) if any(jobs) else set()
+    return next((job for job in jobs if job and named & set(_thread_names_for(job))), None)
+
+
+def _thread_names_for(job: str) -> tuple[str, str]:
+    """Of a pool's workers, and of its workers for calls that may not wait."""
+    return job[:THREAD_NAME], f"prio-{job}"[:THREAD_NAME]

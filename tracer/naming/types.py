@@ -19,7 +19,8 @@ OBJECT_INDEX = 20
 
 MOST_TYPES = 16384
 DEEPEST = 64
-MOST_CHILDREN = 4096
+MOST_CHILDREN = 4 * MOST_TYPES
+"""Entries of lists of children that one walk reads in all: a damaged tree may list a type again and again."""
 
 # struct TypeNode and union TypeData of gobject/gtype.c
 N_CHILDREN, N_SUPERS, CHILDREN, DATA, QNAME = 16, 20, 24, 32, 40
@@ -79,6 +80,7 @@ class TypeTree:
             if address
         ]
         seen = {node.address for node in pending}
+        left = MOST_CHILDREN
         while pending and len(seen) < MOST_TYPES:
             node = pending.pop()
             data = self._memory.read(node.address, self._supers + 8)
@@ -89,7 +91,9 @@ class TypeTree:
             if found is not None:
                 yield found
             if len(node.parents) < DEEPEST:
-                children = [child for child in self._children(data) if child not in seen]
+                children = self._children(data, left)
+                left -= len(children)
+                children = tuple(child for child in children if child not in seen)
                 seen.update(children)
                 pending += [_Node(child, (name, *node.parents)) for child in children]
 
@@ -113,10 +117,10 @@ class TypeTree:
             return None
         return ObjectType(name, address, own_word, size, node.parents)
 
-    def _children(self, data: bytes) -> tuple[int, ...]:
+    def _children(self, data: bytes, most: int) -> tuple[int, ...]:
         (count,) = struct.unpack_from("<I", data, N_CHILDREN)
         (children,) = struct.unpack_from("<Q", data, CHILDREN)
-        if not 0 < count <= MOST_CHILDREN:
+        if not 0 < count <= most:
             return ()
         return words(self._memory.read(children, 8 * count) or b"")
 
