@@ -1,6 +1,7 @@
 """lockwatch as it is installed: a link, a wheel in another venv, the demo of a source tree."""
 
 import subprocess
+import sys
 import sysconfig
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -21,10 +22,9 @@ def run(command: Sequence[str | Path], cwd: Path = Path("/")) -> "subprocess.Com
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    python = ROOT / ".venv/bin/python"
     copied = folder / "source"
     assert run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(copied)]).returncode == 0
-    built = run([python, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, copied])
+    built = run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, copied])
     assert built.returncode == 0, built.stdout + built.stderr
     (file,) = folder.glob("lockwatch-*.whl")
     return file
