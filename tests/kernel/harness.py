@@ -20,6 +20,11 @@ Build = Callable[..., Path]  # the fixture of conftest.py
 LOCKWATCH = (sys.executable, "-m", "tracer.cli")
 
 
+def in_mount_namespace(script: str) -> tuple[str, ...]:
+    """A prefix that runs a command in a mount namespace of its own, after the script."""
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{script}; exec "$@"', "sh")
+
+
 class Lines:
     """The lines of a pipe, read by a thread of its own, so that waiting for one is bounded."""
 
@@ -175,10 +180,10 @@ class Trace:
         return int(self.program["pid"])
 
 
-def trace(program: Program, folder: Path, *options: str | int | Path) -> Trace:
+def trace(program: Program, folder: Path, *options: str | int | Path, prefix: Sequence[str] = ()) -> Trace:
     """Attach, let the program work, stop; the program lives on."""
     file = folder / "report.json"
-    with attached(program.pid, "--json", file, "--quiet", *options) as lockwatch:
+    with attached(program.pid, "--json", file, "--quiet", *options, prefix=prefix) as lockwatch:
         program.go()
         own = program.result()
         outcome = lockwatch.stop()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, Build, Lockwatch, Outcome, Program, attached, run_lockwatch
+from harness import PATIENCE, Build, Lockwatch, Outcome, Program, attached, in_mount_namespace, run_lockwatch
 
 USAGE, TARGET, PERMISSION, MACHINE, FILE = 2, 3, 4, 5, 6
 BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
@@ -182,11 +182,6 @@ def without_bcc(folder: Path) -> dict[str, str]:
 def test_bcc_is_missing(sleeper: int, tmp_path: Path) -> None:
     outcome = run_lockwatch("attach", "--pid", sleeper, env=without_bcc(tmp_path))
     assert_refused(outcome, MACHINE, "bcc", "install")
-
-
-def in_mount_namespace(script: str) -> tuple[str, ...]:
-    """A prefix that runs a command in a mount namespace of its own, after the script."""
-    return ("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{script}; exec "$@"', "sh")
 
 
 def test_tracefs_is_neither_mounted_nor_mountable(sleeper: int) -> None:

@@ -7,7 +7,7 @@ definition they differ by the way into and out of futex(2), and by preemption on
 from collections.abc import Iterator
 
 import pytest
-from harness import Build, Program, Trace, trace
+from harness import Build, Program, Trace, in_mount_namespace, trace
 from truth import (
     assert_close,
     has_function,
@@ -63,6 +63,15 @@ def traced(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield trace(program, folder, "--threshold", "100us", "--kinds", "all")
 
 
+@pytest.fixture(scope="module")
+def without_debug_files(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trace]:
+    hide = in_mount_namespace("mount -t tmpfs none /usr/lib/debug 2>/dev/null")
+    command = [*hide, build("primitives.c", packages=("glib-2.0",)), "2"]
+    with Program(command) as program:
+        folder = tmp_path_factory.mktemp("hidden")
+        yield trace(program, folder, "--threshold", "100us", "--kinds", "all", prefix=hide)
+
+
 def kind_of(lock: str) -> str:
     return "mutex" if lock in MUTEXES else "pi-mutex" if lock in PI_MUTEXES else OTHERS[lock]
 
@@ -78,6 +87,18 @@ def test_kind(traced: Trace, lock: str) -> None:
     assert {entry["kind"] for entry in found} == {kind_of(lock)}
 
 
+@pytest.mark.parametrize("lock", LOCKS)
+def test_kind_without_debug_files(without_debug_files: Trace, lock: str) -> None:
+    test_kind(without_debug_files, lock)
+    addresses = {entry["address"] for entry in locks_of(without_debug_files, lock)}
+    for function in functions_of(lock):
+        assert sites_of(without_debug_files, addresses, function)
+
+
+def functions_of(lock: str) -> tuple[str, ...]:
+    return FUNCTIONS.get(lock, ("lock_first", "lock_second"))
+
+
 @pytest.mark.accuracy
 @pytest.mark.parametrize("lock", LOCKS)
 def test_number_and_time(traced: Trace, lock: str) -> None:
@@ -90,7 +111,7 @@ def test_number_and_time(traced: Trace, lock: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_call_sites(traced: Trace, lock: str) -> None:
     addresses = {entry["address"] for entry in locks_of(traced, lock)}
-    for function in FUNCTIONS.get(lock, ("lock_first", "lock_second")):
+    for function in functions_of(lock):
         own, found = of_program(traced, lock, function), sum_sites(sites_of(traced, addresses, function))
         assert_close(found.waits, own.waits, 0.02, f"{lock} at {function}: waits", slack=2)
         assert_close(found.wait_ns, own.wait_ns, 0.02, f"{lock} at {function}: ns")
