@@ -85,7 +85,7 @@ enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED, OUTCOME_FAIL
 
 #define WAIT_WORD_UNCHANGED 1   /* the word still equalled val when the last sleep ended */
 #define WAIT_RESUMED 2          /* the kernel asked for the interrupted sleep to be resumed */
-#define WAIT_OWNER_CONFIRMED 4  /* the owner read at the wait's start woke the word */
+#define WAIT_OWNER_CONFIRMED 4  /* the owner read at the wait's start has woken the word since */
 #define WAIT_STACK_TAKEN 8
 #define WAIT_BEFORE_ATTACH 16   /* it had begun before the trace: `started` is when the trace did */
 
@@ -180,10 +180,16 @@ struct word_state {
     u64 unreleased;
     u64 charged_at;    /* the last release's time */
     u64 object;
-    u32 last_waker;    /* as a lock of the target names it */
-    u32 pad;
 };
-_Static_assert(sizeof(struct word_state) == 72, "word_state");
+_Static_assert(sizeof(struct word_state) == 64, "word_state");
+
+/* Who has woken a word, as a lock of the target names it. */
+struct waker_key {
+    u64 word;
+    u32 pid;
+    u32 waker;
+};
+_Static_assert(sizeof(struct waker_key) == 16, "waker_key");
 
 /* ---- objects ------------------------------------------------------------------------------------------ */
 

@@ -39,9 +39,15 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
             __sync_fetch_and_add(&word->unreleased_ns, own);
             __sync_fetch_and_add(&word->unreleased, 1);
         }
-    } else if (state->owner && word->last_waker == state->owner)
-        state->flags |= WAIT_OWNER_CONFIRMED;
+    }
     __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
+}
+
+/* The owner that the wait found has let go since: it was no stale or foreign word that named it. */
+INLINE int owner_has_woken(struct thread_state *state) {
+    struct waker_key key = {state->word, state->pid, state->owner};
+    u64 *woken = wakes.lookup(&key);
+    return woken && *woken >= state->started;
 }
 
 /* As if the sleep had never begun: the call did not block. */
@@ -78,7 +84,8 @@ INLINE void releases(void *ctx, struct target *target, struct ids ids, struct fu
     u32 zero = 0;
     if (!word || !(word->waiters & 0xffff))
         return;
-    word->last_waker = tid_in_locks(target, ids.tid);
+    struct waker_key waker = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
+    wakes.update(&waker, &now);
     u64 blame = charge(word, now);
     word->charged_at = now;
     if (!blame)

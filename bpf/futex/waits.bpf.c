@@ -97,6 +97,8 @@ INLINE void close_wait(struct thread_state *state, u32 tid) {
     if (!state->sleeps)
         state->sleeps = 1;
     add_to_total(total, state, waited);
+    if (state->owner && owner_has_woken(state))
+        state->flags |= WAIT_OWNER_CONFIRMED;
     if (state->owner)
         add_to_owner(state, waited);
     if (waited >= THRESHOLD_NS)

@@ -174,8 +174,6 @@ class WordState(NamedTuple):
     unreleased: int
     charged_at: int
     object: int
-    last_waker: int
-    pad: int
 
 
 WAIT_EVENT = abi.layout("wait_event", WaitEvent)

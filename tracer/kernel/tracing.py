@@ -19,6 +19,7 @@ from tracer.unwind.tables import Tables
 
 EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with their releases
 ENTRIES = 1 << 16
+WAKES = 1 << 14  # pairs of word and waker: the least recent make room
 ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
 
 TARGET = abi.layout("target").packing
@@ -79,6 +80,7 @@ class KernelTracing:
             "THREADS_CAPACITY": ENTRIES,
             "WAITS_CAPACITY": ENTRIES,
             "STACKS_CAPACITY": ENTRIES,
+            "WAKES_CAPACITY": WAKES,
             "ROWS_CAPACITY": self.capacity.rows,
             "BLOCKS_CAPACITY": self.capacity.blocks,
             "MAPPINGS_CAPACITY": mappings * 2 * self._targets,
