@@ -66,7 +66,7 @@ def traced(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
 @pytest.fixture(scope="module")
 def without_debug_files(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trace]:
     hide = in_mount_namespace("mount -t tmpfs none /usr/lib/debug 2>/dev/null")
-    command = [*hide, build("primitives.c", packages=("glib-2.0",)), "2"]
+    command = [*hide, str(build("primitives.c", packages=("glib-2.0",))), "2"]
     with Program(command) as program:
         folder = tmp_path_factory.mktemp("hidden")
         yield trace(program, folder, "--threshold", "100us", "--kinds", "all", prefix=hide)
