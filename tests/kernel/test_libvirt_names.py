@@ -17,7 +17,7 @@ SECONDS = 6
 VIR_CLASS, VIR_CLASS_NAME = -16, 24
 """libvirt keeps a pointer to its own class in the private data before an object; the class holds its name."""
 
-MORTAL = ("virDomainObj", "qemuMonitor", "virNetServerClient")
+MORTAL = ("virDomainObj", "qemuMonitor", "virNetServerClient", "virNetSocket")
 """Classes whose objects come and go during the trace: their memory may hold something else by its end."""
 
 
