@@ -8,17 +8,18 @@ from typing import Any
 
 from harness import Program, attached
 from libvirt_lab import Lab
-from programs import FOLDER, Amount, acquisitions, built, kept, own, traced
+from programs import FOLDER, Amount, acquisitions, built, kept, own_per_cpu_time, traced
 from rows import Row, at_least, at_most, median, spread
 
 PAIRS = 5
 RUNS = 5
 LOUD = 4  # processes that wait 10,000 times a second together
+PROBE_OFF = ("--mutex-probe", "off")
 LOADS: tuple[tuple[str, float, Amount, tuple[str, ...], tuple[str, ...]], ...] = (
     ("contended (8 threads, 200 us holds)", 98, acquisitions, ("contend.c", "mutex:8:200:4"), ()),
-    ("never contends, probe off", 99, own, ("rate.c", "4", "1", "20000"), ("--mutex-probe", "off")),
-    ("only locks and unlocks, probe off", 99, own, ("rate.c", "10", "1", "0"), ("--mutex-probe", "off")),
-    ("only locks and unlocks, probe auto", 97, own, ("rate.c", "10", "1", "0"), ()),
+    ("never contends, probe off", 99, own_per_cpu_time, ("rate.c", "4", "1", "20000"), PROBE_OFF),
+    ("only locks and unlocks, probe off", 99, own_per_cpu_time, ("rate.c", "10", "1", "0"), PROBE_OFF),
+    ("only locks and unlocks, probe auto", 97, own_per_cpu_time, ("rate.c", "10", "1", "0"), ()),
 )
 SECOND = 1e9
 MEGABYTE = 1e6
@@ -45,7 +46,7 @@ def _attach_seconds(pid: int) -> float:
 def throughput() -> Iterator[Row]:
     """Medians of interleaved pairs."""
     for what, limit, amount, command, options in LOADS:
-        parts = kept(PAIRS, amount, *command, options=options)
+        parts = kept(PAIRS, amount, command, options)
         yield at_least(f"throughput kept, {what}", median(parts), limit, "%", spread(parts))
 
 
