@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
+from contextlib import closing
 
 from tracer.requests.sockdiag import UnreadBytes
 from tracer.requests.throttle import Sample
@@ -54,9 +55,9 @@ class Sampler:
     def _run(self) -> None:
         try:
             enter_network_namespace(self._pid)
-            sockets = UnreadBytes()
-            while not self._stop.wait(INTERVAL_SECONDS):
-                self._sample(sockets)
+            with closing(UnreadBytes()) as sockets:
+                while not self._stop.wait(INTERVAL_SECONDS):
+                    self._sample(sockets)
         except OSError as error:
             self.failure = f"unread bytes of sockets cannot be seen: {error.strerror}"
 
