@@ -88,6 +88,26 @@ def test_a_lock_on_the_heap(named: Trace) -> None:
     assert lock["name"].startswith("heap lock first waited for in hold")
 
 
+def test_a_stack_in_another_pid_namespace(build: Build, tmp_path: Path) -> None:
+    """The program knows its threads by other ids than the report does."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", str(build("variables.cc"))]
+    file = tmp_path / "report.json"
+    with Program(command) as program:
+        unshare = program.process.pid
+        pid = int(Path(f"/proc/{unshare}/task/{unshare}/children").read_text())
+        with attached(pid, *OPTIONS, "--quiet", "--json", file) as lockwatch:
+            program.go()
+            own = program.result()
+            names = {path.name: (path / "comm").read_text() for path in Path(f"/proc/{pid}/task").iterdir()}
+            outcome = lockwatch.stop()
+    assert outcome.status == 0, outcome.said
+    assert own["pid"] == 1
+    (owner,) = (tid for tid, name in names.items() if name == "stack-owner\n")
+    assert (
+        locks_at(json_of(file), pid)[own["on_stack"]]["name"] == f"lock on the stack of stack-owner/{owner}"
+    )
+
+
 def test_a_variable_without_debug_information(build: Build, tmp_path: Path) -> None:
     traced = run(build("variables.cc", "-g0"), tmp_path)
     locks = locks_at(traced.report, traced.pid)
