@@ -19,8 +19,8 @@ class Audit:
     def __init__(self) -> None:
         self._attach_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - _process_start_ns()
 
-    def health(self, kernel: KernelTracing, resolver: Resolver) -> Health:
-        """The account of the trace so far."""
+    def health(self, kernel: KernelTracing, resolver: Resolver, notes: tuple[str, ...]) -> Health:
+        """The account of the trace so far; `notes`: what others could not see."""
         counters = kernel.counters()
         cost = kernel.cost()
         frames, unnamed = resolver.frame_counts()
@@ -42,7 +42,7 @@ class Audit:
             frontend_cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
             frontend_rss_bytes=_resident_bytes(),
             attach_ns=self._attach_ns,
-            notes=() if cost else (NO_STATISTICS,),
+            notes=notes if cost else (*notes, NO_STATISTICS),
         )
 
 

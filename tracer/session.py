@@ -208,7 +208,7 @@ class Session:
             totals=tuple(totals.values()),
             blocked=tuple(blocked),
             requests=self._requests.totals(self._resolver, Sums(waits, owners, totals), long_waits),
-            health=self._audit.health(self._kernel, self._resolver),
+            health=self._audit.health(self._kernel, self._resolver, self._requests.notes),
         )
 
     def report(self, filters: Filters) -> Report:
