@@ -28,6 +28,8 @@ enum futex_command {
 /* How long a thread that has lost the race for a lock may run before it sleeps again. */
 #define RETRY_NS 8000
 
+#define GREATEST_TID (1 << 22) /* PID_MAX_LIMIT of the kernel: what is larger is no thread */
+
 #define RET_EAGAIN -11
 #define RET_EINTR -4
 #define RET_ETIMEDOUT -110
@@ -79,6 +81,11 @@ INLINE int moves_to_phase_word(struct thread_state *state, struct futex_call *ca
     return call->word + 4 == state->word && state->value == RWLOCK_PHASE_HELD && call->value == MUTEX_CONTENDED;
 }
 
+/* Of an rwlock: it waits for the other writers, or for the readers. */
+INLINE int is_writer(struct futex_call *call) {
+    return call->value == MUTEX_CONTENDED || (call->value == RWLOCK_PHASE_HELD && call->word & 7);
+}
+
 /* Whether the call goes on with the wait that `state` has open. `ran` is how long the thread has been on a
  * CPU since its last sleep. PI, barrier, once and join waits never sleep twice.
  */
@@ -90,7 +97,9 @@ INLINE int continues(struct thread_state *state, struct futex_call *call, struct
         return command == FUTEX_WAIT_BITSET && moves_to_phase_word(state, call) && ran < RETRY_NS;
     if (state->flags & WAIT_RESUMED || keeps_waiters_mark(state, command, call->value))
         return 1;
-    return command == FUTEX_WAIT_BITSET && (state->flags & WAIT_WORD_UNCHANGED || ran < RETRY_NS);
+    if (command != FUTEX_WAIT_BITSET)
+        return 0;
+    return state->flags & WAIT_WORD_UNCHANGED || (is_writer(call) && ran < RETRY_NS);
 }
 
 /* The owner that the lock itself names: a tid, or 0. glibc's layouts: mutex `__owner` at 8; rwlock

@@ -71,12 +71,14 @@ int exit_futex(struct syscall_exit *ctx) {
     return 0;
 }
 
-/* A thread that is killed in its sleep stays: its wait never ended. */
+/* Its wait, if one is open, ends with its last sleep. */
 int thread_exit(void *ctx) {
     struct ids ids = current_ids();
     struct thread_state *state = threads.lookup(&ids.tid);
-    if (!state || !traced(ids) || state->phase == PHASE_ASLEEP)
+    if (!state || !traced(ids))
         return 0;
+    if (state->phase == PHASE_ASLEEP)
+        end_unseen_sleep(state, bpf_ktime_get_ns());
     if (state->phase == PHASE_BETWEEN)
         close_wait(state, ids.tid);
     threads.delete(&ids.tid);

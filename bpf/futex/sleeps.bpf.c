@@ -11,15 +11,16 @@ INLINE void open_wait(struct thread_state *state, struct ids ids, struct target 
     state->object = object_class(ids.pid, call->word);
     state->request = current_request(ids.tid);
     state->owner = read_owner(call);
-    if (state->owner == tid_in_locks(target, ids.tid))
+    if (state->owner > GREATEST_TID || state->owner == tid_in_locks(target, ids.tid))
         state->owner = 0;
     state->owner_request = state->owner ? request_of(ids.pid, state->owner) : 0;
 }
 
-/* A sleep that ended unseen: the kernel has let a signal handler run instead of resuming it. */
+/* A sleep that the kernel interrupted and did not resume: it ended then, or unseen, with the thread. */
 INLINE void end_unseen_sleep(struct thread_state *state, u64 now) {
-    stops_sleeping(state, now, 0);
-    state->ended = now;
+    if (state->ended <= state->slept)
+        state->ended = now;
+    stops_sleeping(state, state->ended, 0);
     state->flags |= WAIT_RESUMED;
     state->phase = PHASE_BETWEEN;
 }
@@ -72,7 +73,7 @@ int futex_called(void *ctx) {
         count(COUNTER_WAITS_LOST);
         return 0;
     }
-    if (state && waits && state->phase == PHASE_ASLEEP)
+    if (state && state->phase == PHASE_ASLEEP)
         end_unseen_sleep(state, now);
     if (state && state->phase == PHASE_BETWEEN && !(waits && goes_on(state, &call, &user, now)))
         close_wait(state, ids.tid);
@@ -93,8 +94,11 @@ INLINE void leave(struct thread_state *state) {
 }
 
 /* The call did not block. A wait that is open stays so: the thread may be about to sleep again. */
-INLINE void did_not_sleep(struct thread_state *state, s64 ret) {
-    never_slept(state);
+INLINE void did_not_sleep(struct thread_state *state, s64 ret, u64 now) {
+    if (state->ended > state->slept) /* it did, up to an interruption */
+        end_unseen_sleep(state, now);
+    else
+        never_slept(state);
     if (ret == RET_EAGAIN) {
         struct wait_total *total = total_of(state);
         if (total)
@@ -102,7 +106,7 @@ INLINE void did_not_sleep(struct thread_state *state, s64 ret) {
         else
             count(COUNTER_WAITS_LOST);
     }
-    state->phase = state->sleeps ? PHASE_BETWEEN : PHASE_IDLE;
+    state->phase = state->ended ? PHASE_BETWEEN : PHASE_IDLE;
     leave(state);
 }
 
@@ -129,21 +133,25 @@ int sleep_over(void *ctx) {
 }
 
 INLINE int is_restart(s64 ret) {
-    return ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST;
+    return (ret >= RET_RESTART_FIRST && ret <= RET_RESTART_LAST) || ret == RET_RESTART_BLOCK;
 }
 
-/* A futex call, or the restart of one, returns to the thread. */
+/* A futex call, or the restart of one, returns to the thread. One that the kernel may go on with as restart_syscall
+ * leaves the thread asleep: should it not, the next futex call tells.
+ */
 INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret, u64 now) {
     struct thread_state *state = threads.lookup(&ids.tid);
-    if (!state || state->phase != PHASE_ASLEEP || ret == RET_RESTART_BLOCK)
+    if (!state || state->phase != PHASE_ASLEEP)
         return;
     if (ret < 0 && ret != RET_ETIMEDOUT && ret != RET_EINTR && !is_restart(ret)) {
-        did_not_sleep(state, ret);
+        did_not_sleep(state, ret, now);
         return;
     }
-    stops_sleeping(state, now, ret >= 0);
     state->ended = now;
-    state->phase = PHASE_BETWEEN;
+    if (ret != RET_RESTART_BLOCK) {
+        stops_sleeping(state, now, ret >= 0);
+        state->phase = PHASE_BETWEEN;
+    }
     if (is_restart(ret))
         state->flags |= WAIT_RESUMED;
     else

@@ -51,8 +51,10 @@ INLINE void add_to_owner(struct thread_state *state, u64 waited) {
     key.pid = state->pid;
     key.owner = state->owner;
     total = owner_totals.lookup_or_try_init(&key, &none);
-    if (!total)
+    if (!total) {
+        count(COUNTER_WAITS_LOST);
         return;
+    }
     __sync_fetch_and_add(&total->waits, 1);
     __sync_fetch_and_add(&total->wait_ns, waited);
     if (state->flags & WAIT_OWNER_CONFIRMED)
