@@ -19,6 +19,8 @@ struct message_header {
     u32 status;
 };
 
+#define SERVING_THREADS 8192
+
 enum message_type { MESSAGE_CALL = 0, MESSAGE_CALL_WITH_FDS = 4 };
 #define STATUS_ERROR 1
 
@@ -51,8 +53,9 @@ struct lock_owner {
 
 /* Messages that are no calls are never dispatched: the oldest make room. */
 BPF_TABLE("lru_hash", struct message_key, struct arrival, arrivals, 16384);
-BPF_F_TABLE("hash", u32, struct call, calls, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
-BPF_F_TABLE("hash", struct lock_owner, u64, owner_requests, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
+/* One of each a thread that serves a call just now. */
+BPF_HASH(calls, u32, struct call, SERVING_THREADS);
+BPF_HASH(owner_requests, struct lock_owner, u64, SERVING_THREADS);
 
 BPF_TABLE("lru_hash", u64, u64, job_names, 4096);
 
