@@ -6,7 +6,18 @@ setup(
     packages=[*find_packages(include=["tracer", "tracer.*"]), "tracer.bpf"],
     package_dir={"tracer.bpf": "bpf"},
     package_data={
-        "": ["*.js", "*.css", "*.html", "*.sql", "*.proto", "*.pyi", "*.txt", "*.md", "LICENSE*", "assets/**/*"],
+        "": [
+            "*.js",
+            "*.css",
+            "*.html",
+            "*.sql",
+            "*.proto",
+            "*.pyi",
+            "*.txt",
+            "*.md",
+            "LICENSE*",
+            "assets/**/*",
+        ],
         "tracer.bpf": ["**/*"],
     },
 )
