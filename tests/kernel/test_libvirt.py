@@ -64,8 +64,8 @@ def test_guests_calls_are_matched(created: Traced) -> None:
 
 @pytest.mark.accuracy
 def test_latencies_are_the_clients_own(alone: Traced) -> None:
-    """Medians within 5 % or 1 ms. A client's clock also counts until the server reads, and until it runs again:
-    of the first, the mean is known.
+    """Medians within 5 % or 1 ms. A client's clock also counts until the server reads, of which the mean is
+    known, and until its own thread runs again.
     """
     (run,) = alone.clients["runs"]
     for api, own in run["apis"].items():
