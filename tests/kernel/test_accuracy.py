@@ -13,7 +13,7 @@ KINDS = ("mutex", "timed", "robust", "pi", "sem", "rwlock")
 PHASES = [
     *(f"{kind}:{threads}:{hold}:1" for kind in KINDS for threads in (8, 16) for hold in (200, 1000)),
     *(f"{kind}:8:20:1" for kind in KINDS),
-    "reader:4:200:2",
+    "reader:4:500:2",
 ]
 
 
