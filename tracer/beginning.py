@@ -1,6 +1,6 @@
 """What a trace begins with: its targets found, and its programs compiling while all else gets ready."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from tracer.config import ProbeMode, TraceConfig
 from tracer.kernel import environment, programs
@@ -15,7 +15,8 @@ from tracer.unwind.tables import Tables
 class Beginning:
     """`processes`, `symbolizer` with their files open, and `sites`: where their requests are seen.
 
-    Raises LockwatchError where the machine or a target does not allow a trace.
+    Raises LockwatchError where the machine or a target does not allow a trace. Its context ends when the
+    compiler has: as long as that runs, its messages are caught on fd 2, and everybody else's with them.
     """
 
     def __init__(self, config: TraceConfig) -> None:
@@ -34,6 +35,12 @@ class Beginning:
         )
         self._pids = [process.pid for process in self.processes]
         self._compiling = self._start(likely_capacity(self._pids))
+
+    def __enter__(self) -> "Beginning":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        wait([self._compiling])
 
     def _start(self, capacity: Capacity) -> Future[KernelTracing]:
         pool = ThreadPoolExecutor(1)

@@ -21,8 +21,8 @@ def trace(config: TraceConfig, telling: Telling, outputs: Outputs, launched: Lau
 
     A launched command is let go once it is traced.
     """
-    beginning = Beginning(config)
-    # Imports of a fifth of a second, while the compiler has the other CPU.
-    from tracer.commands.running import run
+    with Beginning(config) as beginning:
+        # Imports of a fifth of a second, while the compiler has the other CPU.
+        from tracer.commands.running import run
 
-    run(beginning, config, telling, outputs, launched)
+        run(beginning, config, telling, outputs, launched)
