@@ -183,6 +183,23 @@ struct word_state {
 };
 _Static_assert(sizeof(struct word_state) == 64, "word_state");
 
+/* Releases that were charged with the threshold or more, summed where no recording asks for each of them. */
+struct release_key {
+    u64 word;
+    u64 stack;
+    u64 request;
+    u32 pid;
+    u32 tid;
+};
+_Static_assert(sizeof(struct release_key) == 32, "release_key");
+
+struct release_total {
+    u64 releases;
+    u64 blame_ns;
+    char comm[COMM_LENGTH];
+};
+_Static_assert(sizeof(struct release_total) == 32, "release_total");
+
 /* Who has woken a word, as a lock of the target names it. */
 struct waker_key {
     u64 word;

@@ -26,7 +26,7 @@ class Beginning:
         for process in self.processes:
             self.symbolizer.watch(process.pid)
         self.sites = daemon_sites(config.requests, self.processes, self.symbolizer)
-        self._threshold_ns = config.threshold_ns
+        self._config = config
         self._parts = programs.Parts(
             sched=config.sched and bool(self.sites),
             requests=bool(self.sites),
@@ -49,7 +49,7 @@ class Beginning:
         return compiling
 
     def _compile(self, capacity: Capacity) -> KernelTracing:
-        return KernelTracing(capacity, len(self._pids), self._threshold_ns, self._parts)
+        return KernelTracing(capacity, len(self._pids), self._config, self._parts)
 
     def kernel(self, tables: Tables) -> KernelTracing:
         """The compiled programs, with room for the tables. Raises MachineError."""

@@ -17,7 +17,8 @@ class ProbeMode(str, Enum):
 @dataclass(frozen=True, slots=True)
 class TraceConfig:
     """`duration_ns` None: until it is stopped or the targets end. `requests`: "auto", "off", "libvirt" or a
-    pattern of function names. `overhead_budget` is a share of the target's CPU time."""
+    pattern of function names. `overhead_budget` is a share of the target's CPU time. `each_release`: long
+    releases come as events, as a recording needs them, rather than summed."""
 
     pids: tuple[int, ...]
     threshold_ns: int = 1_000_000
@@ -28,3 +29,4 @@ class TraceConfig:
     requests: str = "auto"
     sched: bool = False
     object_names: bool = True
+    each_release: bool = False

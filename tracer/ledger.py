@@ -66,6 +66,13 @@ class Ledger:
             sums = self.releases[key] = Sum()
         sums.add(event.blame_ns)
 
+    def add_release_total(self, key: raw.ReleaseKey, total: raw.ReleaseTotal) -> None:
+        """Releases that the kernel side has summed."""
+        ours = ReleaseSumKey(key.pid, key.word, key.stack, key.tid, key.request)
+        sums = self.releases.setdefault(ours, Sum())
+        sums.number += total.releases
+        sums.ns += total.blame_ns
+
     def wait_sums(self, resolver: Resolver) -> Iterator[WaitSum]:
         for key, sums in self.waits.items():
             yield WaitSum(

@@ -97,7 +97,7 @@ class Listener:
 
     def _take_wait(self, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
         site = self._resolver.site(way_of(event), event.stack)
-        self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm))
+        self._resolver.threads[event.pid].saw(event.tid, event.comm)
         self.ledger.add_wait(event, site)
         self._requests.wait(event, site.base)
         told = self._told.pop((event.tid, event.started), 0)
@@ -116,7 +116,7 @@ class Listener:
                 watcher.wait(wait, corrects)
 
     def _take_release(self, event: raw.ReleaseEvent, watchers: Sequence[Watcher]) -> None:
-        self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm))
+        self._resolver.threads[event.pid].saw(event.tid, event.comm)
         self.ledger.add_release(event)
         if not any(watcher.wants_releases for watcher in watchers):
             return
@@ -125,11 +125,16 @@ class Listener:
         else:  # none of its waiters has been heard of yet
             self._unplaced[event.pid, event.word].append(event)
 
+    def take_release_total(self, key: raw.ReleaseKey, total: raw.ReleaseTotal) -> None:
+        """Releases that came as no events."""
+        self._resolver.threads[key.pid].saw(key.tid, total.comm)
+        self.ledger.add_release_total(key, total)
+
     def _tell_release(self, event: raw.ReleaseEvent, watchers: Sequence[Watcher]) -> None:
         lock = self._resolver.lock_of_word(event.pid, event.word)
         stack = self._resolver.stack(event.stack)
         release = Release(
-            thread=self._resolver.threads[event.pid].saw(event.tid, raw.comm_text(event.comm)),
+            thread=self._resolver.threads[event.pid].saw(event.tid, event.comm),
             lock=lock,
             what=release_kind(lock.kind),
             time_ns=event.time,

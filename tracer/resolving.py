@@ -159,7 +159,7 @@ class Resolver:
         """A wait as people see it."""
         stack = self.stack(event.stack)
         return Wait(
-            thread=self.threads[event.pid].saw(event.tid, raw.comm_text(event.comm)),
+            thread=self.threads[event.pid].saw(event.tid, event.comm),
             lock=self.lock(event.pid, site, event.object, stack),
             kind=site.kind,
             started_ns=event.started,

@@ -195,6 +195,8 @@ class Session:
             state = self._probe.stop()
             totals = with_acquisitions(totals, self._probe.acquisitions())
         long_waits = tuple(self._listener.ledger.wait_sums(self._resolver))
+        for key, total in self._kernel.release_totals().items():
+            self._listener.take_release_total(key, total)
         releases = list(self._listener.ledger.release_sums(self._resolver))
         self._findings = Findings(
             info=replace(

@@ -14,11 +14,16 @@ class Threads:
         self._process = process
         self._names: dict[int, str] = {}
         self._by_own_id: dict[int, int] = {}
+        self._seen: dict[int, tuple[bytes, Thread]] = {}
 
-    def saw(self, tid: int, name: str) -> Thread:
-        """A thread under the name it has just been seen with."""
-        self._names[tid] = name
-        return Thread(self._process.pid, tid, name)
+    def saw(self, tid: int, comm: bytes) -> Thread:
+        """A thread under the name that the kernel has just given for it, at most 15 bytes and NULs."""
+        known = self._seen.get(tid)
+        if known is None or known[0] != comm:
+            name = comm.split(b"\0", 1)[0].decode(errors="replace")
+            known = self._seen[tid] = (comm, Thread(self._process.pid, tid, name))
+            self._names[tid] = name
+        return known[1]
 
     def thread(self, tid: int) -> Thread:
         """A thread under its last known name."""

@@ -73,7 +73,24 @@ INLINE void release_short(struct word_state *word, u64 blame) {
     __sync_fetch_and_add(&word->short_releases, 1);
 }
 
-INLINE void send_release(struct release_event *release) {
+/* False where the map has no room. */
+INLINE int add_to_release_total(struct release_event *release) {
+    struct release_key key = {release->word, release->stack, release->request, release->pid, release->tid};
+    struct release_total fresh = {}, *total = release_totals.lookup(&key);
+    if (!total) {
+        __builtin_memcpy(fresh.comm, release->comm, sizeof(fresh.comm));
+        total = release_totals.lookup_or_try_init(&key, &fresh);
+    }
+    if (!total)
+        return 0;
+    __sync_fetch_and_add(&total->releases, 1);
+    __sync_fetch_and_add(&total->blame_ns, release->blame_ns);
+    return 1;
+}
+
+INLINE void tell_release(struct release_event *release) {
+    if (!EACH_RELEASE && add_to_release_total(release))
+        return;
     if (events.ringbuf_output(release, sizeof(*release), BPF_RB_NO_WAKEUP))
         count(COUNTER_EVENTS_LOST);
 }
@@ -109,7 +126,7 @@ INLINE void releases(void *ctx, struct target *target, struct ids ids, struct fu
     bpf_get_current_comm(release->comm, sizeof(release->comm));
     struct registers user = user_registers();
     take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
-    send_release(release);
+    tell_release(release);
 }
 
 int release_stack(void *ctx) {
@@ -118,6 +135,6 @@ int release_stack(void *ctx) {
     if (!walk)
         return 0;
     walk->release.stack = keep_stack(walk);
-    send_release(&walk->release);
+    tell_release(&walk->release);
     return 0;
 }

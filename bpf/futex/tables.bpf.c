@@ -19,6 +19,7 @@ BPF_F_TABLE("hash", u32, struct thread_state, threads, THREADS_CAPACITY, BPF_F_N
 BPF_F_TABLE("hash", struct wait_key, struct wait_total, wait_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_F_TABLE("hash", struct owner_key, struct owner_total, owner_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_F_TABLE("hash", struct word_key, struct word_state, words, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
+BPF_F_TABLE("hash", struct release_key, struct release_total, release_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_TABLE("lru_hash", struct waker_key, u64, wakes, WAKES_CAPACITY); /* the time of the last wake */
 BPF_F_TABLE("hash", u64, u32, known_stacks, STACKS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_ARRAY(no_waits, struct wait_total, 1); /* too large for the program's own stack */

@@ -49,6 +49,7 @@ def attach(
         requests=requests,
         sched=sched,
         object_names=object_names,
+        each_release=output is not None,
     )
     outputs = report_outputs(json, folded, folded_threads, folded_holders)
     trace(config, Telling(None if quiet else rate, output), outputs)

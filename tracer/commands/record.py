@@ -46,6 +46,7 @@ def record(
         requests=requests,
         sched=sched,
         object_names=object_names,
+        each_release=True,
     )
     outputs = Outputs()
     try:

@@ -46,6 +46,24 @@ class ReleaseEvent(NamedTuple):
     comm: bytes
 
 
+class ReleaseKey(NamedTuple):
+    """What releases are summed by."""
+
+    word: int
+    stack: int
+    request: int
+    pid: int
+    tid: int
+
+
+class ReleaseTotal(NamedTuple):
+    """Releases of one key that were charged with the threshold or more."""
+
+    releases: int
+    blame_ns: int
+    comm: bytes
+
+
 class ExecEvent(NamedTuple):
     """The process runs another program from now on, and is traced no longer."""
 
@@ -178,6 +196,8 @@ class WordState(NamedTuple):
 
 WAIT_EVENT = abi.layout("wait_event", WaitEvent)
 RELEASE_EVENT = abi.layout("release_event", ReleaseEvent)
+RELEASE_KEY = abi.layout("release_key", ReleaseKey)
+RELEASE_TOTAL = abi.layout("release_total", ReleaseTotal)
 EXEC_EVENT = abi.layout("exec_event", ExecEvent)
 CALL_EVENT = abi.layout("call_event", CallEvent)
 THREAD_STATE = abi.layout("thread_state", ThreadState)
@@ -235,11 +255,6 @@ def wait_total(raw: bytes) -> WaitTotal:
     """A value of the map of sums."""
     values = WAIT_TOTAL.packing.unpack(raw)
     return WaitTotal._make((*values[:10], values[10:]))
-
-
-def comm_text(comm: bytes) -> str:
-    """A thread's name as the kernel keeps it: at most 15 bytes, anything but NUL."""
-    return comm.split(b"\0", 1)[0].decode(errors="replace")
 
 
 def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer import abi
+from tracer.config import TraceConfig
 from tracer.errors import MachineError
 from tracer.kernel import btf, environment, probe_maps, programs, syscalls
 from tracer.kernel import records as raw
@@ -59,13 +60,13 @@ class KernelTracing:
     Raises MachineError or NotPermittedError where the machine does not allow it.
     """
 
-    def __init__(self, capacity: Capacity, targets: int, threshold_ns: int, parts: programs.Parts) -> None:
+    def __init__(self, capacity: Capacity, targets: int, config: TraceConfig, parts: programs.Parts) -> None:
         self._tracefs = environment.require_tracefs()
         self._targets = targets
         self.capacity = capacity
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
-        definitions = self._definitions(threshold_ns)
+        definitions = self._definitions(config)
         if parts.probe:
             definitions |= probe_maps.definitions()
         self.module = programs.compile_parts(parts, definitions)
@@ -73,7 +74,7 @@ class KernelTracing:
         self._backlog: Backlog | None = None
         self._statistics: int | None = None
 
-    def _definitions(self, threshold_ns: int) -> dict[str, int]:
+    def _definitions(self, config: TraceConfig) -> dict[str, int]:
         mappings = self.capacity.mappings
         definitions = {
             "EVENT_PAGES": EVENT_PAGES,
@@ -86,7 +87,8 @@ class KernelTracing:
             "MAPPINGS_CAPACITY": mappings * 2 * self._targets,
             "MAPPING_STEP": mappings // 2,
             "ROW_STEP": ROW_STEP,
-            "THRESHOLD_NS": threshold_ns,
+            "THRESHOLD_NS": config.threshold_ns,
+            "EACH_RELEASE": int(config.each_release),
         }
         offset = btf.run_delay_offset()
         if offset is not None:
@@ -188,6 +190,13 @@ class KernelTracing:
         return {
             raw.OwnerKey._make(key_unpack(key)): raw.OwnerTotal._make(unpack(value))
             for key, value in self._items("owner_totals", raw.OWNER_KEY.size, raw.OWNER_TOTAL.size)
+        }
+
+    def release_totals(self) -> dict[raw.ReleaseKey, raw.ReleaseTotal]:
+        key_unpack, unpack = raw.RELEASE_KEY.packing.unpack, raw.RELEASE_TOTAL.packing.unpack
+        return {
+            raw.ReleaseKey._make(key_unpack(key)): raw.ReleaseTotal._make(unpack(value))
+            for key, value in self._items("release_totals", raw.RELEASE_KEY.size, raw.RELEASE_TOTAL.size)
         }
 
     def words(self) -> dict[raw.WordKey, raw.WordState]:
