@@ -43,12 +43,14 @@ class Beginning:
         wait([self._compiling])
 
     def _start(self, capacity: Capacity) -> Future[KernelTracing]:
+        """What needs the interpreter is done before: the compiler's thread would have to wait for it."""
+        kernel = self._new_kernel(capacity)
         pool = ThreadPoolExecutor(1)
-        compiling = pool.submit(self._compile, capacity)
+        compiling = pool.submit(kernel.compile)
         pool.shutdown(wait=False)
         return compiling
 
-    def _compile(self, capacity: Capacity) -> KernelTracing:
+    def _new_kernel(self, capacity: Capacity) -> KernelTracing:
         return KernelTracing(capacity, len(self._pids), self._config, self._parts)
 
     def kernel(self, tables: Tables) -> KernelTracing:
@@ -57,4 +59,4 @@ class Beginning:
         if kernel.capacity.holds(tables, self._pids):
             return kernel
         kernel.close()
-        return self._compile(enough_capacity(tables, self._pids))
+        return self._new_kernel(enough_capacity(tables, self._pids)).compile()

@@ -11,7 +11,7 @@ from pathlib import Path
 from tracer import abi
 from tracer.config import TraceConfig
 from tracer.errors import MachineError
-from tracer.kernel import btf, environment, probe_maps, programs, syscalls
+from tracer.kernel import btf, compiler, environment, probe_maps, programs, syscalls
 from tracer.kernel import records as raw
 from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE, Capacity
 from tracer.kernel.rings import Backlog, RingReader
@@ -55,10 +55,12 @@ class Counters:
 
 
 class KernelTracing:
-    """Compiled for tables of a given size; nothing is traced before `watch`, nothing after `close`.
+    """Made for tables of a given size, then compiled. It traces from the first `watch` on until `close`.
 
-    Raises MachineError or NotPermittedError where the machine does not allow it.
+    Raises MachineError where the machine does not allow it.
     """
+
+    module: programs.Module
 
     def __init__(self, capacity: Capacity, targets: int, config: TraceConfig, parts: programs.Parts) -> None:
         self._tracefs = environment.require_tracefs()
@@ -66,13 +68,19 @@ class KernelTracing:
         self.capacity = capacity
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
-        definitions = self._definitions(config)
-        if parts.probe:
-            definitions |= probe_maps.definitions()
-        self.module = programs.compile_parts(parts, definitions)
         self.table_full = 0
         self._backlog: Backlog | None = None
         self._statistics: int | None = None
+        self._parts = parts
+        self._constants = self._definitions(config)
+        if parts.probe:
+            self._constants |= probe_maps.definitions()
+        compiler.bcc()
+
+    def compile(self) -> "KernelTracing":
+        """The long part, in which the interpreter is free for other threads."""
+        self.module = programs.compile_parts(self._parts, self._constants)
+        return self
 
     def _definitions(self, config: TraceConfig) -> dict[str, int]:
         mappings = self.capacity.mappings
