@@ -99,8 +99,13 @@ INLINE u64 object_class(u32 pid, u64 word) {
     read_below(scratch, word & ~7ull);
     scratch->object = 0;
     found = list_candidates(filter, scratch);
-    for (u32 i = 0; i < CANDIDATES && i < found && !scratch->object; i++)
+    for (u32 i = 0; i < CANDIDATES && !scratch->object; i++) {
+        /* Else the compiler counts down from the lesser bound, and Linux 6.1's verifier sees no end. */
+        asm volatile("" : "+r"(found));
+        if (i >= found)
+            break;
         look_up(scratch, scratch->candidates[i], pid, word);
+    }
     if (scratch->object && scratch->class.label_holder)
         scratch->object |= keep_label(scratch, pid, scratch->object);
     return scratch->object;
