@@ -176,12 +176,11 @@ struct word_state {
     u64 charged;       /* waiter-nanoseconds that have found their release site, modulo 2^48 */
     u64 short_ns;      /* charged by releases below the threshold */
     u64 short_releases;
-    u64 unreleased_ns; /* ended by a timeout, a signal, or another process */
-    u64 unreleased;
+    u64 unreleased;    /* sleeps ended by a timeout, a signal, or another process */
     u64 charged_at;    /* the last release's time */
     u64 object;
 };
-_Static_assert(sizeof(struct word_state) == 64, "word_state");
+_Static_assert(sizeof(struct word_state) == 56, "word_state");
 
 /* Releases that were charged with the threshold or more, summed where no recording asks for each of them. */
 struct release_key {
@@ -392,7 +391,7 @@ _Static_assert(sizeof(struct call_event) == 80, "call_event");
 
 enum counter {
     COUNTER_FUTEX_CALLS,
-    COUNTER_WAITS_LOST,     /* a wait that no map had room for */
+    COUNTER_WAITS_LOST,     /* a wait, or its owner, that no map had room for */
     COUNTER_STACKS_LOST,    /* a new stack that the ring buffer had no room for */
     COUNTER_EVENTS_LOST,    /* a long wait or release that the ring buffer had no room for */
     COUNTER_CALLS_LOST,

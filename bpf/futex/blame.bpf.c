@@ -36,7 +36,6 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
         s64 own = own_share(word, state, now);
         if (own > 0) {
             __sync_fetch_and_add(&word->charged, own);
-            __sync_fetch_and_add(&word->unreleased_ns, own);
             __sync_fetch_and_add(&word->unreleased, 1);
         }
     }

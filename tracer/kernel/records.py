@@ -188,7 +188,6 @@ class WordState(NamedTuple):
     charged: int
     short_ns: int
     short_releases: int
-    unreleased_ns: int
     unreleased: int
     charged_at: int
     object: int
