@@ -33,7 +33,7 @@ from tracer.requests.serving import Requests, Sums
 from tracer.resolving import Resolver
 from tracer.stopping import Stop
 from tracer.threads import Threads
-from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_waits
+from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_owners, with_open_waits
 from tracer.unwind.tables import Tables, build
 from tracer.watching import Watcher
 
@@ -188,7 +188,7 @@ class Session:
         self._listener.finish(states, watchers)
         self._requests.stop()
         waits = with_open_waits(self._kernel.wait_totals(), states, self._config.threshold_ns)
-        owners = self._kernel.owner_totals()
+        owners = with_open_owners(self._kernel.owner_totals(), states)
         totals = lock_totals(self._resolver, waits, owners)
         state = SWITCHED_OFF
         if self._probe is not None:

@@ -56,6 +56,24 @@ def with_open_waits(
     return whole
 
 
+def with_open_owners(
+    totals: Mapping[raw.OwnerKey, raw.OwnerTotal], states: Mapping[int, raw.ThreadState]
+) -> dict[raw.OwnerKey, raw.OwnerTotal]:
+    """With the owners of the same waits."""
+    whole = dict(totals)
+    for state in states.values():
+        if state.phase == raw.PHASE_BETWEEN and state.owner:
+            key = raw.OwnerKey(
+                state.word, state.object, state.request, state.owner_request, state.pid, state.owner
+            )
+            before = whole.get(key, raw.OwnerTotal(0, 0, 0))
+            confirmed = bool(state.flags & raw.WAIT_OWNER_CONFIRMED)
+            whole[key] = raw.OwnerTotal(
+                before.waits + 1, before.wait_ns + state.ended - state.started, before.confirmed + confirmed
+            )
+    return whole
+
+
 def _with_wait(total: raw.WaitTotal | None, event: raw.WaitEvent, threshold_ns: int) -> raw.WaitTotal:
     waited = event.ended - event.started
     before = total or raw.WaitTotal(event.stack, *(0,) * 9, histogram=(0,) * raw.HISTOGRAM_SLOTS)
@@ -67,6 +85,7 @@ def _with_wait(total: raw.WaitTotal | None, event: raw.WaitEvent, threshold_ns: 
         wait_ns=before.wait_ns + waited,
         max_wait_ns=max(before.max_wait_ns, waited),
         sleeps=before.sleeps + event.sleeps,
+        interrupted=before.interrupted + (event.outcome == raw.OUTCOME_INTERRUPTED),
         long_waits=before.long_waits + long,
         long_wait_ns=before.long_wait_ns + waited * long,
         histogram=tuple(count + (index == slot) for index, count in enumerate(before.histogram)),

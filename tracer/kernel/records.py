@@ -221,6 +221,8 @@ PHASE_BETWEEN = abi.number("PHASE_BETWEEN")
 PHASE_ASLEEP = abi.number("PHASE_ASLEEP")
 WAIT_BEFORE_ATTACH = abi.number("WAIT_BEFORE_ATTACH")
 WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
+WAIT_RESUMED = abi.number("WAIT_RESUMED")
+OUTCOME_INTERRUPTED = abi.number("OUTCOME_INTERRUPTED")
 
 HISTOGRAM_SLOTS = abi.number("HISTOGRAM_SLOTS")
 COMMAND_MASK, WAIT, WAIT_BITSET = 127, 0, 9  # of futex(2)
@@ -274,7 +276,7 @@ def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:
         operation=state.operation,
         value=way_of_waiting(state.operation, state.value),
         sleeps=max(state.sleeps, 1),
-        outcome=state.outcome,
+        outcome=OUTCOME_INTERRUPTED if state.flags & WAIT_RESUMED else state.outcome,
         flags=state.flags,
         pad=0,
         comm=comm,
