@@ -19,9 +19,9 @@ def write_health(page: Page, report: Report) -> None:
 
 def _losses(health: Health) -> str:
     sorts = (
-        (health.waits_lost, "wait", "not in any number above"),
+        (health.waits_lost, "wait", "missing above, or known without their owner"),
         (health.stacks_lost, "stack", "their waits are counted, without a call site"),
-        (health.events_lost, "event", "missing from live lines and recordings only"),
+        (health.events_lost, "event", "missing from live lines, stacks, threads and recordings"),
     )
     return "; ".join(f"{counted(lost, noun)} ({meaning})" for lost, noun, meaning in sorts if lost)
 
