@@ -4,6 +4,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tracer.symbols.perf_map import PerfMap
 
 VDSO = "[vdso]"
 LARGEST_VDSO = 1 << 20
+DEEPEST_ROOT = 32  # folders above a target's root
 MOST_RETIRED = 4096
 """Mappings that are remembered after they went away, for stacks taken before."""
 
@@ -68,7 +70,7 @@ class AddressSpace:
         except OSError:
             self._files[key] = None
             return
-        self._files[key] = Module(fd, mapping.path, self._root.search)
+        self._files[key] = Module(fd, self._root.own_path(mapping.path, fd), self._root.search)
 
     def mapping(self, address: int) -> Mapping | None:
         index = bisect_right(self._starts, address) - 1
@@ -133,6 +135,20 @@ class _Root:
         if not _same_files(pid, self._fd):
             self.path = f"/proc/self/fd/{self._fd}"
             self.search = (self.path, "")
+
+    def own_path(self, path: str, fd: int) -> str:
+        """A mapped file's path below this root. The kernel tells it from elsewhere where the target is
+        chrooted: with the folders above its root before it."""
+        if not self.path:
+            return path
+        mapped, parts = os.fstat(fd), path.split("/")
+        for first in range(1, min(len(parts), DEEPEST_ROOT)):
+            own = "/" + "/".join(parts[first:])
+            with suppress(OSError, ValueError):
+                status = Path(f"{self.path}{own}").stat()
+                if (status.st_dev, status.st_ino) == (mapped.st_dev, mapped.st_ino):
+                    return own
+        return path
 
 
 def _same_files(pid: int, root: int) -> bool:
