@@ -44,13 +44,6 @@ class Threads:
             return None
         return self.thread(tid)
 
-    def refresh(self) -> None:
-        """Remembers the names of the threads that are there now."""
-        for tid in thread_ids(self._process.pid):
-            name = thread_name(self._process.pid, tid)
-            if name is not None:
-                self._names[tid] = name
-
     def _exists(self, tid: int) -> bool:
         return tid > 0 and Path(f"/proc/{self._process.pid}/task/{tid}").exists()
 
