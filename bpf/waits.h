@@ -87,9 +87,12 @@ INLINE int is_writer(struct futex_call *call) {
 }
 
 /* Whether the call goes on with the wait that `state` has open. `ran` is how long the thread has been on a
- * CPU since its last sleep. PI, barrier, once and join waits never sleep twice.
+ * CPU since its last sleep; `releases` tells that it has woken this word before. Who releases what it takes was
+ * beaten to a semaphore's token that it sleeps for again so soon; who only takes has used the token up.
+ * PI, barrier, once and join waits never sleep twice.
  */
-INLINE int continues(struct thread_state *state, struct futex_call *call, struct registers *at, s64 ran) {
+INLINE int continues(struct thread_state *state, struct futex_call *call, struct registers *at, s64 ran,
+                     int releases) {
     u32 command = call->operation & FUTEX_COMMAND_MASK;
     if (at->sp != state->sp || at->ip != state->ip || call->operation != state->operation)
         return 0;
@@ -99,7 +102,7 @@ INLINE int continues(struct thread_state *state, struct futex_call *call, struct
         return 1;
     if (command != FUTEX_WAIT_BITSET)
         return 0;
-    return state->flags & WAIT_WORD_UNCHANGED || (is_writer(call) && ran < RETRY_NS);
+    return state->flags & WAIT_WORD_UNCHANGED || ((is_writer(call) || releases) && ran < RETRY_NS);
 }
 
 /* The owner that the lock itself names: a tid, or 0. glibc's layouts: mutex `__owner` at 8; rwlock

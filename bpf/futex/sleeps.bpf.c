@@ -35,8 +35,12 @@ INLINE struct thread_state *state_of(u32 tid) {
     return state ? state : threads.lookup_or_try_init(&tid, &fresh);
 }
 
-INLINE int goes_on(struct thread_state *state, struct futex_call *call, struct registers *user, u64 now) {
-    return state->phase == PHASE_BETWEEN && continues(state, call, user, ran_since_sleep(state, now));
+INLINE int goes_on(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
+                   struct registers *user, u64 now) {
+    struct waker_key self = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
+    if (state->phase != PHASE_BETWEEN)
+        return 0;
+    return continues(state, call, user, ran_since_sleep(state, now), wakes.lookup(&self) != 0);
 }
 
 INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
@@ -75,7 +79,7 @@ int futex_called(void *ctx) {
     }
     if (state && state->phase == PHASE_ASLEEP)
         end_unseen_sleep(state, now);
-    if (state && state->phase == PHASE_BETWEEN && !(waits && goes_on(state, &call, &user, now)))
+    if (state && state->phase == PHASE_BETWEEN && !(waits && goes_on(state, target, ids, &call, &user, now)))
         close_wait(state, ids.tid);
     if (waits)
         start_sleep(state, target, ids, &call, &user, now);
