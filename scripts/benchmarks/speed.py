@@ -8,18 +8,23 @@ from typing import Any
 
 from harness import Program, attached
 from libvirt_lab import Lab
-from programs import FOLDER, Amount, acquisitions, built, kept, own_per_cpu_time, traced
+from pace import Pace, kept, per_cpu_time, per_time
+from programs import FOLDER, built, traced
 from rows import Row, at_least, at_most, median, spread
 
-PAIRS = 5
 RUNS = 5
+ROUNDS = 15
 LOUD = 4  # processes that wait 10,000 times a second together
 PROBE_OFF = ("--mutex-probe", "off")
-LOADS: tuple[tuple[str, float, Amount, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("contended (8 threads, 200 us holds)", 98, acquisitions, ("contend.c", "mutex:8:200:4"), ()),
-    ("never contends, probe off", 99, own_per_cpu_time, ("rate.c", "4", "1", "20000"), PROBE_OFF),
-    ("only locks and unlocks, probe off", 99, own_per_cpu_time, ("rate.c", "10", "1", "0"), PROBE_OFF),
-    ("only locks and unlocks, probe auto", 97, own_per_cpu_time, ("rate.c", "10", "1", "0"), ()),
+CONTENDED = ("steady.c", "8", "200", "0")
+ALONE = ("steady.c", "1", "0", "20000")
+ONLY_LOCKS = ("steady.c", "1", "0", "0")
+LOADS: tuple[tuple[str, float, Pace, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("contended (8 threads, 200 us holds)", 98, per_time, CONTENDED, ()),
+    ("never contends, probe off", 99, per_cpu_time, ALONE, PROBE_OFF),
+    ("never contends, probe auto", 99, per_cpu_time, ALONE, ()),
+    ("only locks and unlocks, probe off", 99, per_cpu_time, ONLY_LOCKS, PROBE_OFF),
+    ("only locks and unlocks, probe auto", 97, per_cpu_time, ONLY_LOCKS, ()),
 )
 SECOND = 1e9
 MEGABYTE = 1e6
@@ -44,10 +49,13 @@ def _attach_seconds(pid: int) -> float:
 
 
 def throughput() -> Iterator[Row]:
-    """Medians of interleaved pairs."""
-    for what, limit, amount, command, options in LOADS:
-        parts = kept(PAIRS, amount, command, options)
-        yield at_least(f"throughput kept, {what}", median(parts), limit, "%", spread(parts))
+    """Of programs, beside their own pace; and what such a comparison says where nothing is traced."""
+    for pace, command in ((per_time, CONTENDED), (per_cpu_time, ALONE), (per_cpu_time, ONLY_LOCKS)):
+        noise = kept(command, pace, None, ROUNDS)
+        yield Row(f"pace kept by {' '.join(command)}, not traced", f"{noise.median:.4g} %{noise}", "", None)
+    for what, limit, pace, command, options in LOADS:
+        part = kept(command, pace, options, ROUNDS)
+        yield at_least(f"throughput kept, {what}", part.median, limit, "%", str(part))
 
 
 def frontend() -> list[Row]:
