@@ -1,7 +1,7 @@
 """How much of its pace a program keeps while it is traced: itself before, during and after, again and again.
 
-What else a machine does changes from second to second: each trace is compared with the same process just before
-and just after it, and the median of many such comparisons comes with an interval.
+What else a machine does changes from second to second: each trace is compared with the same process just
+before and just after it, and the median of many such comparisons comes with an interval.
 """
 
 import json
