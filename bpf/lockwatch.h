@@ -173,7 +173,7 @@ _Static_assert(sizeof(struct word_key) == 16, "word_key");
 
 struct word_state {
     u64 waiters;       /* sum over the waiters of (their start << 16 | 1): see bpf/waits.h */
-    u64 charged;       /* waiter-nanoseconds that have found their release site, modulo 2^48 */
+    u64 charged;       /* waiting time that has found its release site, in ticks as there, modulo 2^48 */
     u64 short_ns;      /* charged by releases below the threshold */
     u64 short_releases;
     u64 unreleased;    /* sleeps ended by a timeout, a signal, or another process */

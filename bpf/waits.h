@@ -133,16 +133,25 @@ INLINE u32 log2_slot(u64 ns) {
     return slot & (HISTOGRAM_SLOTS - 1);
 }
 
-/* Blame. `waiters` holds, for every thread asleep on the word, (its start << 16 | 1): one atomic add when a
- * sleep starts and one when it ends keep count and sum together. The waiting time so far, of all sleeps
- * ended or not, is count * now - sum, modulo 2^48.
+/* Blame. Its clock ticks every 256 ns. `waiters` holds, for every thread asleep on the word, (its start << 16 | 1):
+ * one atomic add when a sleep starts and one when it ends keep count and sum together. The waiting time so far,
+ * of all sleeps ended or not, is count * now - sum, modulo 2^48 ticks.
+ *
+ * What is uncharged is told up to 2^47 ticks: 417 days of one waiter, or three weeks of 20 that nobody releases.
+ * A start and an end are each cut off to a tick, so that they are right on average, and sums are.
  */
+#define BLAME_TICK 8 /* 2^8 ns */
+
+INLINE u64 blame_clock(u64 ns) {
+    return ns >> BLAME_TICK;
+}
+
 INLINE u64 waiter_mark(u64 start) {
-    return start << 16 | 1;
+    return blame_clock(start) << 16 | 1;
 }
 
 INLINE u64 waited_so_far(u64 waiters, u64 now) {
-    return (waiters & 0xffff) * now - (waiters >> 16);
+    return (waiters & 0xffff) * blame_clock(now) - (waiters >> 16);
 }
 
 INLINE s64 uncharged(struct word_state *word, u64 now) {

@@ -19,9 +19,10 @@ INLINE void starts_sleeping(struct thread_state *state) {
     __sync_fetch_and_add(&word->waiters, waiter_mark(state->slept));
 }
 
-/* The part of this sleep that no release of the process has been charged with. */
+/* The part of this sleep that no release of the process has been charged with: ticks. */
 INLINE s64 own_share(struct word_state *word, struct thread_state *state, u64 now) {
-    return now - (word->charged_at > state->slept ? word->charged_at : state->slept);
+    u64 since = word->charged_at > state->slept ? word->charged_at : state->slept;
+    return blame_clock(now) - blame_clock(since);
 }
 
 /* `released`: the sleep ended because somebody woke the word. A sleep that no wake of this process can have
@@ -60,11 +61,11 @@ INLINE void never_slept(struct thread_state *state) {
 
 /* Charges the releaser with what its lock's waiters have waited since the last release: ns. */
 INLINE u64 charge(struct word_state *word, u64 now) {
-    s64 blame = uncharged(word, now);
-    if (blame <= 0)
+    s64 ticks = uncharged(word, now);
+    if (ticks <= 0)
         return 0;
-    __sync_fetch_and_add(&word->charged, blame);
-    return blame;
+    __sync_fetch_and_add(&word->charged, ticks);
+    return ticks << BLAME_TICK;
 }
 
 INLINE void release_short(struct word_state *word, u64 blame) {

@@ -1,0 +1,36 @@
+/* The pure rules of bpf/waits.h, as functions that a test can call. */
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+#define INLINE static inline
+
+struct registers {
+    u64 ip;
+    u64 sp;
+    u64 bp;
+};
+
+static inline s64 read_user(void *to, u32 size, const void *from)
+{
+    memcpy(to, from, size);
+    return 0;
+}
+
+#include "lockwatch.h"
+#include "waits.h"
+
+u64 mark(u64 start)
+{
+    return waiter_mark(start);
+}
+
+/* ns that no release has been charged with yet. */
+s64 uncharged_ns(u64 waiters, u64 charged, u64 now)
+{
+    struct word_state word = {.waiters = waiters, .charged = charged};
+    return uncharged(&word, now) * (1 << BLAME_TICK);
+}
