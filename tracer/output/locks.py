@@ -7,6 +7,7 @@ from tracer.model.locks import Lock
 from tracer.model.report import CallSite, Report
 from tracer.model.waits import LockTotal, OwnerSum, ReleaseSum
 from tracer.output.durations import count, counted, duration, share
+from tracer.output.lists import Entry, TitledList, write_lists
 from tracer.output.names import printable
 from tracer.output.page import Column, Page
 from tracer.output.percentiles import percentile
@@ -61,12 +62,11 @@ def _write_lock(
         (printable(lock.name), "bold cyan"),
         f" ({lock.kind}): {counted(total.waits, 'wait')}, {duration(total.wait_ns)}",
     )
-    if sites:
-        page.line(f"  waited for at (waits of {duration(report.info.threshold_ns)} or more)")
-        _write_sites(page, sites)
-    if releases:
-        page.line("  held up by")
-        _write_releases(page, releases)
+    lists = [
+        *([_site_list(sites, report.info.threshold_ns)] if sites else []),
+        *([_release_list(releases)] if releases else []),
+    ]
+    write_lists(page, lists)
     if total.owners:
         page.line("  held by " + ", ".join(_owners(total.owners)))
     if is_storm(total):
@@ -86,25 +86,47 @@ def storm_sentence(total: LockTotal) -> str:
     )
 
 
-def _write_sites(page: Page, sites: list[CallSite]) -> None:
+def _site_list(sites: list[CallSite], threshold_ns: int) -> TitledList:
     whole = sum(site.wait_ns for site in sites)
-    for site in sorted(sites, key=lambda site: -site.wait_ns)[:SITES]:
-        way = f"  {site.kind}" if site.kind is not site.lock.kind else ""
-        head = f"    {share(site.wait_ns, whole):>7}  {duration(site.wait_ns):>9}  "
-        page.line((head, "bold"), f"{counted(site.waits, 'wait'):>12}{way}  {chain(site.stack)}")
-    if len(sites) > SITES:
-        page.line((f"    ... and {counted(len(sites) - SITES, 'more call site')}", "dim"))
+    shown = sorted(sites, key=lambda site: -site.wait_ns)[:SITES]
+    return TitledList(
+        f"waited for at (waits of {duration(threshold_ns)} or more)",
+        tuple(
+            Entry(_shares(site.wait_ns, whole), counted(site.waits, "wait"), _site_words(site))
+            for site in shown
+        ),
+        _rest(len(sites), "more call site"),
+    )
 
 
-def _write_releases(page: Page, releases: list[ReleaseSum]) -> None:
+def _site_words(site: CallSite) -> str:
+    way = f"{site.kind}  " if site.kind is not site.lock.kind else ""
+    return way + chain(site.stack)
+
+
+def _release_list(releases: list[ReleaseSum]) -> TitledList:
     whole = sum(release.blame_ns for release in releases)
-    shown = sorted(_merged(releases), key=lambda release: -release.blame_ns)
-    for release in shown[:SITES]:
-        head = f"    {share(release.blame_ns, whole):>7}  {duration(release.blame_ns):>9}  "
-        times = f"{release.releases:,}x" if release.releases else "-"
-        page.line((head, "bold"), f"{times:>11}  {_release_words(release)}")
-    if len(shown) > SITES:
-        page.line((f"    ... and {counted(len(shown) - SITES, 'more release site')}", "dim"))
+    merged = sorted(_merged(releases), key=lambda release: -release.blame_ns)
+    return TitledList(
+        "held up by",
+        tuple(
+            Entry(
+                _shares(release.blame_ns, whole),
+                f"{release.releases:,}x" if release.releases else "-",
+                _release_words(release),
+            )
+            for release in merged[:SITES]
+        ),
+        _rest(len(merged), "more release site"),
+    )
+
+
+def _shares(part: int, whole: int) -> str:
+    return f"{share(part, whole):>7}  {duration(part):>9}"
+
+
+def _rest(found: int, noun: str) -> str:
+    return f"... and {counted(found - SITES, noun)}" if found > SITES else ""
 
 
 def _merged(releases: Iterable[ReleaseSum]) -> list[ReleaseSum]:

@@ -53,6 +53,18 @@ class Page:
         """The line is shown whole."""
         return not self.terminal or _text(parts).cell_len <= self._console.width
 
+    @property
+    def width(self) -> int | None:
+        """The terminal's columns; None: a pipe, where nothing is ever cut."""
+        return self._console.width if self.terminal else None
+
+    def beside(self, left: Sequence[Part | str], right: Sequence[Part | str], column: int, gap: int) -> None:
+        """Two lines as one, each cut to `column`, on a terminal."""
+        first, second = _text(left), _text(right)
+        first.truncate(column, overflow="ellipsis", pad=True)
+        second.truncate(column, overflow="ellipsis")
+        self._render(Text.assemble(first, " " * gap, second))
+
     def paragraph(self, text: str, style: str = "", indent: str = "  ") -> None:
         """A sentence, wrapped on a terminal."""
         width = self._console.width if self.terminal else _PIPE_WIDTH

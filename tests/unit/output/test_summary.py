@@ -1,10 +1,23 @@
 """The summary, in a pipe and on a terminal."""
 
 import io
+import itertools
+import re
 from dataclasses import replace
 
 import pytest
-from output_models import BLOCKED, DOMAIN, EMPTY, MANAGER, MANAGER_TOTAL, POOL, REPORT, SECOND, SECOND_THREAD
+from output_models import (
+    BLOCKED,
+    DOMAIN,
+    EMPTY,
+    MANAGER,
+    MANAGER_TOTAL,
+    POOL,
+    REPORT,
+    SECOND,
+    SECOND_THREAD,
+    stack_of,
+)
 
 from tracer.model.locks import Owner
 from tracer.model.report import ProbeState, Report
@@ -35,10 +48,10 @@ def test_a_lock_has_its_call_sites_and_release_sites() -> None:
     text = text_of(REPORT)
     assert "100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create\n" in text
     assert (
-        "88.9 %      8.0 s         100x  release by worker for create: unlock (daemon.c:12) <- command\n"
+        "88.9 %      8.0 s          100x  release by worker for create: unlock (daemon.c:12) <- command\n"
         in text
     )
-    assert "11.1 %      1.0 s         100x  short releases\n" in text
+    assert "11.1 %      1.0 s          100x  short releases\n" in text
     assert "rwlock-read  findDomain" in text
 
 
@@ -156,3 +169,56 @@ def test_an_encoding_that_lacks_letters_is_no_error() -> None:
     named = replace(MANAGER_TOTAL, lock=replace(MANAGER, name="Größe"))
     summary.write(replace(REPORT, locks=(named,)), out)
     assert b"Gr\\xf6\\xdfe" in raw.getvalue()
+
+
+def on_terminal(report: Report, columns: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines on a terminal of that width, without their colours."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = Terminal()
+    summary.write(report, out)
+    return [re.sub(r"\x1b\[[\d;]*m", "", line) for line in out.getvalue().splitlines()]
+
+
+def lines_after(lines: list[str], title: str) -> list[str]:
+    """The lines under the one that begins with `title`, up to an empty one."""
+    first = next(number for number, line in enumerate(lines) if line.startswith(title))
+    return list(itertools.takewhile(bool, lines[first + 1 :]))
+
+
+def test_a_wide_terminal_has_both_lists_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = lines_after(on_terminal(REPORT, 160, monkeypatch), "SecurityManager (mutex)")
+    assert all(len(line) <= 160 for line in lines)
+    assert lines[0] == f"{'  waited for at (waits of 1.0 ms or more)':<81}  held up by"
+    site, release = lines[1][:79], lines[1][81:]
+    assert site.rstrip() == "  100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create"
+    assert release == "   88.9 %      8.0 s          100x  release by worker for create: unlock"
+    assert lines[2].strip() == "(daemon.c:12) <- command"
+    assert lines[3].strip() == "11.1 %      1.0 s          100x  short releases"
+
+
+def test_a_narrower_terminal_has_them_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = lines_after(on_terminal(REPORT, 159, monkeypatch), "SecurityManager (mutex)")
+    assert [line for line in lines if line.startswith("  ") and line[2] != " "] == [
+        "  waited for at (waits of 1.0 ms or more)",
+        "  held up by",
+        "  held by " + 'vm\\x1b[31m;<b>[bold red]\\x0a"/72 100.0 %',
+    ]
+    assert "    100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create" in lines
+
+
+def test_a_deep_stack_beside_another_list_has_three_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = replace(REPORT.call_sites[0], stack=stack_of(*(f"function_{depth}" for depth in range(40))))
+    lines = on_terminal(replace(REPORT, call_sites=(deep,)), 200, monkeypatch)
+    left = [line[:99].strip() for line in lines_after(lines, "SecurityManager (mutex)")]
+    assert "function_0 (daemon.c:12)" in left[1]
+    assert left[2].startswith("<- function_")
+    assert left[3].endswith(" ...")
+    assert left[4].startswith("held by")
+
+
+def test_a_single_list_has_the_whole_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = lines_after(
+        on_terminal(replace(REPORT, release_sites=()), 200, monkeypatch), "SecurityManager (mutex)"
+    )
+    assert lines[1] == "    100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create"
