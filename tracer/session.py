@@ -13,6 +13,7 @@ from tracer.auditing import Audit
 from tracer.beginning import Beginning
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import ProbeMode, TraceConfig
+from tracer.early_names import EarlyNames
 from tracer.judging import judged
 from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.probe import SWITCHED_OFF, MutexProbe
@@ -97,6 +98,7 @@ class Session:
         self._listener = Listener(
             self._config, kernel, tables, processes, resolver, finder, self.symbolizer, self._requests
         )
+        self._early_names = EarlyNames(kernel, resolver, finder)
         self._kernel, self._resolver = kernel, resolver
         self._info = self._trace_info(processes, started.isoformat(timespec="milliseconds"))
         return self._info
@@ -164,6 +166,7 @@ class Session:
             self._objects.tick()
             self._requests.tick()
             self._listener.listen(watchers)
+            self._early_names.tick()
             self._tell_probe(watchers)
             for pid in self._stop.ended_targets():
                 self._listener.ended(pid, "the target has ended")

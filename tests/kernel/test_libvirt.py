@@ -91,6 +91,14 @@ def test_scheduler_data_split_the_rest(defined: Traced, created: Traced) -> None
     )
 
 
+def test_names_outlive_the_daemon(created: Traced) -> None:
+    """It has ended, and its memory is gone, before the report asks what its locks are."""
+    contended = [lock for lock in created.report["locks"] if lock["contention"]]
+    unnamed = [lock for lock in contended if "first waited for in" in lock["name"]]
+    assert 'virThreadPool "rpc-libvirtd" cond' in {lock["name"] for lock in created.report["locks"]}
+    assert sum(lock["wait_ns"] for lock in unnamed) <= 0.01 * sum(lock["wait_ns"] for lock in contended)
+
+
 def test_creation_waits_for_the_security_manager_held_by_creation(created: Traced) -> None:
     """libvirt holds it across fork and exec of QEMU: guests are started one after the other."""
     create = created.requests["virDomainCreateWithFlags"]

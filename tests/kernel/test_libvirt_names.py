@@ -20,6 +20,9 @@ VIR_CLASS, VIR_CLASS_NAME = -16, 24
 MORTAL = ("virDomainObj", "qemuMonitor", "virNetServerClient", "virNetSocket")
 """Classes whose objects come and go during the trace: their memory may hold something else by its end."""
 
+PLAIN = ("virThreadPool", "virQEMUDriver", "virEventThreadData")
+"""Structures that are no objects."""
+
 
 @dataclass(frozen=True)
 class Named:
@@ -68,9 +71,9 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
 
 
 def is_object(lock: dict[str, Any]) -> bool:
-    """libvirt's objects; a thread pool is a plain structure."""
+    """libvirt's objects."""
     name = lock["class"]
-    return name is not None and name.startswith(("vir", "qemu")) and not name.startswith("virThreadPool")
+    return name is not None and name.startswith(("vir", "qemu")) and name not in PLAIN
 
 
 def test_nearly_all_contention_has_a_name(named: Named) -> None:

@@ -193,6 +193,14 @@ class KernelTracing:
             for key, value in self._items("wait_totals", raw.WAIT_KEY.size, raw.WAIT_TOTAL.size)
         }
 
+    def first_stacks(self) -> dict[raw.WaitKey, int]:
+        """All that was waited for, with the id of the first stack."""
+        unpack = raw.WAIT_KEY.packing.unpack
+        return {
+            raw.WaitKey._make(unpack(key)): int.from_bytes(value[:8], "little")
+            for key, value in self._items("wait_totals", raw.WAIT_KEY.size, raw.WAIT_TOTAL.size)
+        }
+
     def owner_totals(self) -> dict[raw.OwnerKey, raw.OwnerTotal]:
         key_unpack, unpack = raw.OWNER_KEY.packing.unpack, raw.OWNER_TOTAL.packing.unpack
         return {

@@ -32,6 +32,7 @@ WRAPPERS = re.compile(
     r"|g_(mutex|rec_mutex|rw_lock|cond|static_|once|bit_|pointer_bit_)\w*"
     r"|vir(Mutex|RWLock|Cond|ObjectLock|ObjectRWLock|LockGuard|Once)(?!Job)"
     r"|qemu_(mutex|cond|sem|rec_mutex|event)_|bql_|qemu_(co_)?lock"
+    r"|xmlR?Mutex(Lock|Unlock)"
     r"|PyThread_(acquire|release)_|PyThread_\w*lock"
     r"|(void )?std::(mutex|recursive_|timed_|shared_|lock|scoped_lock|unique_lock|condition_variable)"
     r"|(void )?std::(__|call_once|this_thread)"
@@ -52,6 +53,11 @@ class KnownSite:
 KNOWN_SITES = (
     KnownSite(re.compile(r"virThreadPool(Worker|SendJob|Stop|Drain|Free|Get|Set)\w*"), "virThreadPool"),
     KnownSite(re.compile(r"virQEMUDriverGetConfig|virQEMUDriverGetCapabilities"), "virQEMUDriver"),
+    KnownSite(re.compile(r"virEventThread(New|Start)\w*"), "virEventThreadData"),
+    KnownSite(
+        re.compile(r"xmlDict(Free|Reference|Create\w*)|xmlInitializeDict|__xml(Random|InitializeDict)"),
+        "xmlDictMutex",
+    ),
     KnownSite(re.compile(r"g_main_(context|loop)_\w+|g_source_(attach|destroy)\w*"), "GMainContext"),
     KnownSite(re.compile(r"g_async_queue_\w+"), "GAsyncQueue"),
     KnownSite(re.compile(r"g_thread_pool_\w+"), "GThreadPool"),

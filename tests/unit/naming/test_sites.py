@@ -16,6 +16,7 @@ def stack(*functions: str | None, module: str = "libvirt.so.0") -> Stack:
         ("virMutexLock",),
         ("virCondWaitUntil",),
         ("virObjectLock",),
+        ("xmlRMutexLock",),
         ("g_mutex_lock_slowpath", "g_mutex_lock"),
         ("g_cond_wait_until",),
         ("std::mutex::lock()", "std::lock_guard<std::mutex>::lock_guard(std::mutex&)"),
@@ -65,6 +66,8 @@ def test_words() -> None:
         ("virQEMUDriverGetConfig", "virQEMUDriver"),
         ("g_main_context_wakeup", "GMainContext"),
         ("virEventAddTimeout", "libvirt event loop"),
+        ("virEventThreadNew", "virEventThreadData"),
+        ("__xmlRandom", "xmlDictMutex"),
         ("remoteDispatchDomainGetInfo", None),
     ],
 )

@@ -1,0 +1,101 @@
+"""Which locks are named before a report asks for them, and when."""
+
+from collections.abc import Callable
+from typing import cast
+
+from tracer.blocking import BlockedFinder
+from tracer.early_names import INTERVAL_NS, LONGEST_NAMING_NS, SETTLED_NS, SHARE, EarlyNames
+from tracer.kernel import records as raw
+from tracer.model.kinds import Kind
+from tracer.model.stacks import NO_STACK, Stack
+from tracer.resolving import Resolver, Site, Way
+
+PID = 11
+
+
+class Recorded:
+    """A kernel side, a resolver, a finder and the clock, all in one: what was asked of them."""
+
+    def __init__(self, read_ns: int = 0, name_ns: int = 0) -> None:
+        self.now = 1
+        self.waits: dict[raw.WaitKey, int] = {}
+        self.named: list[tuple[int, int, int]] = []
+        self.looks: list[int] = []
+        self.least: set[int] = set()
+        self._read_ns = read_ns
+        self._name_ns = name_ns
+
+    def first_stacks(self) -> dict[raw.WaitKey, int]:
+        self.looks.append(self.now)
+        self.now += self._read_ns
+        return dict(self.waits)
+
+    def threads(self) -> dict[int, raw.ThreadState]:
+        return {}
+
+    def stack(self, stack_id: int) -> Stack:
+        return NO_STACK
+
+    def site(self, way: Way, stack_id: int) -> Site:
+        return Site(Kind.MUTEX, way.word)
+
+    def lock(self, pid: int, site: Site, reference: int, stack: Stack) -> None:
+        self.now += self._name_ns
+        self.named.append((pid, site.base, reference))
+
+    def find(self, states: dict[int, raw.ThreadState], now_ns: int, least_ns: int) -> None:
+        self.least.add(least_ns)
+
+    def forget_ended(self, states: dict[int, raw.ThreadState]) -> None: ...
+
+    def wait_for(self, word: int, reference: int = 0, ip: int = 0) -> None:
+        self.waits[raw.WaitKey(word, ip, reference, 0, PID, 0, 0, 0)] = 0
+
+    def early_names(self) -> EarlyNames:
+        clock: Callable[[], int] = lambda: self.now  # noqa: E731
+        return EarlyNames(self, cast(Resolver, self), cast(BlockedFinder, self), clock)
+
+
+def look_again(recorded: Recorded, names: EarlyNames, after_ns: int = INTERVAL_NS) -> None:
+    recorded.now += after_ns
+    names.tick()
+
+
+def test_each_lock_is_named_once_and_again_when_another_object_lies_there() -> None:
+    recorded = Recorded()
+    names = recorded.early_names()
+    recorded.wait_for(64)
+    recorded.wait_for(64, ip=5)
+    names.tick()
+    recorded.wait_for(64, reference=7)
+    recorded.wait_for(128)
+    look_again(recorded, names)
+    look_again(recorded, names)
+    assert recorded.named == [(PID, 64, 0), (PID, 64, 7), (PID, 128, 0)]
+
+
+def test_those_that_sleep_are_looked_at() -> None:
+    recorded = Recorded()
+    recorded.early_names().tick()
+    assert recorded.least == {SETTLED_NS}
+
+
+def test_looks_take_a_small_share() -> None:
+    recorded = Recorded(read_ns=10_000_000)
+    names = recorded.early_names()
+    for _ in range(1000):
+        look_again(recorded, names, 50_000_000)
+    assert len(recorded.looks) * 10_000_000 * SHARE <= recorded.now + 10_000_000 * SHARE
+    assert len(recorded.looks) > 1
+
+
+def test_naming_stops_when_it_takes_long_and_goes_on_later() -> None:
+    recorded = Recorded(name_ns=LONGEST_NAMING_NS // 4)
+    names = recorded.early_names()
+    for word in range(64, 64 + 80, 8):
+        recorded.wait_for(word)
+    names.tick()
+    assert len(recorded.named) == 4
+    look_again(recorded, names)
+    look_again(recorded, names)
+    assert [word for _, word, _ in recorded.named] == list(range(64, 64 + 80, 8))

@@ -1,0 +1,70 @@
+"""Names locks while their process lives: its end takes the memory away that names are read from."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tracer.blocking import BlockedFinder
+from tracer.kernel import records as raw
+from tracer.resolving import Resolver
+from tracer.totals import way_of
+
+INTERVAL_NS = 100_000_000
+SHARE = 100
+"""Looks take at most one part in so many of the time."""
+
+LONGEST_NAMING_NS = 50_000_000
+"""What is left then is named at the next look: events pile up meanwhile."""
+
+SETTLED_NS = 100_000_000
+"""A thread that has slept so long is looked at: what it waits for may have no other wait."""
+
+
+class Waits(Protocol):
+    """The kernel side, as far as it is read here."""
+
+    def threads(self) -> dict[int, raw.ThreadState]: ...
+
+    def first_stacks(self) -> dict[raw.WaitKey, int]: ...
+
+
+class EarlyNames:
+    """Asks once for the name of each lock that is waited for. Whoever keeps names has it when the report
+    asks again."""
+
+    def __init__(
+        self,
+        kernel: Waits,
+        resolver: Resolver,
+        finder: BlockedFinder,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._kernel = kernel
+        self._resolver = resolver
+        self._finder = finder
+        self._clock = clock
+        self._named: set[tuple[int, int, int]] = set()
+        self._due_ns = 0
+
+    def tick(self) -> None:
+        """Looks, when it is time to."""
+        started = self._clock()
+        if started < self._due_ns:
+            return
+        waits, states = self._kernel.first_stacks(), self._kernel.threads()
+        read = self._clock()
+        self._name(waits, read + LONGEST_NAMING_NS)
+        self._finder.find(states, read, SETTLED_NS)
+        self._finder.forget_ended(states)
+        self._due_ns = self._clock() + max(INTERVAL_NS, SHARE * (read - started))
+
+    def _name(self, waits: Mapping[raw.WaitKey, int], end_ns: int) -> None:
+        for key, stack in waits.items():
+            what = (key.pid, key.word, key.object)
+            if what in self._named:
+                continue
+            if self._clock() >= end_ns:
+                return
+            self._named.add(what)
+            site = self._resolver.site(way_of(key), stack)
+            self._resolver.lock(key.pid, site, key.object, self._resolver.stack(stack))
