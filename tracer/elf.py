@@ -17,7 +17,7 @@ from tracer.errors import FileError
 from tracer.process import Mapping
 
 PAGE = 4096
-PT_LOAD, PT_NOTE, PT_GNU_EH_FRAME = 1, 4, 0x6474E550
+PT_LOAD, PT_NOTE, PT_TLS, PT_GNU_EH_FRAME = 1, 4, 7, 0x6474E550
 PF_X, PF_W = 1, 2
 NT_GNU_BUILD_ID = 3
 SEGMENTS_LIMIT = 4096
@@ -139,6 +139,11 @@ class Elf:
                     if name == b"GNU\0" and kind == NT_GNU_BUILD_ID:
                         return value.hex()
         return None
+
+    @property
+    def thread_locals(self) -> Segment | None:
+        """What each thread's copy of the file's thread-local variables begins as."""
+        return next((segment for segment in self._segments if segment.kind == PT_TLS), None)
 
     def eh_frame(self) -> EhFrame | None:
         """The unwind section; None when the file has none. Raises FileError on damage."""

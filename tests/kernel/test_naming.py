@@ -1,6 +1,7 @@
 """Names and identities of locks of running programs, against what the programs say of themselves."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,38 @@ def test_a_lock_on_a_stack(named: Trace) -> None:
 def test_a_lock_on_the_heap(named: Trace) -> None:
     lock = locks_at(named.report, named.pid)[named.program["on_heap"]]
     assert lock["name"].startswith("heap lock first waited for in hold")
+
+
+def thread_locals(build: Build, folder: Path, *flags: str) -> dict[str, dict[str, Any]]:
+    """The locks of a program with thread-local ones, by what they are to it."""
+
+    def library(variable: str) -> Path:
+        return build("thread_local_library.c", "-shared", "-fPIC", f"-DVARIABLE={variable}", *flags)
+
+    command = [build("thread_locals.c", *flags), library("late")]
+    with Program(command, env=os.environ | {"LD_PRELOAD": str(library("initial"))}) as program:
+        traced = trace(program, folder, *OPTIONS)
+    locks = locks_at(traced.report, traced.pid)
+    return {what: locks[address] for what, address in traced.program.items() if what != "pid"}
+
+
+def test_thread_local_locks(build: Build, tmp_path: Path) -> None:
+    locks = thread_locals(build, tmp_path)
+    program = build("thread_locals.c").name
+    assert locks["first"]["name"].startswith(f"own+0x8 of {program[:15]}/")
+    for what, place in (("own", "own+0x8"), ("initial", "initial"), ("late", "late")):
+        assert locks[what]["name"].startswith(f"{place} of owner/")
+    assert locks["own"]["identity"] == locks["first"]["identity"] == f"{program}:own+0x8"
+    assert locks["late"]["identity"].endswith(".so:late")
+
+
+def test_thread_local_locks_without_symbols(build: Build, tmp_path: Path) -> None:
+    locks = thread_locals(build, tmp_path, "-s")
+    assert locks["first"]["name"].startswith("thread-local lock of thread_locals")
+    assert locks["own"]["name"].startswith("thread-local lock of owner/")
+    assert locks["own"]["identity"] == locks["first"]["identity"]
+    assert ":thread-local+0x" in locks["own"]["identity"]
+    assert locks["late"]["name"].startswith("late of owner/")
 
 
 def test_a_stack_in_another_pid_namespace(build: Build, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from tracer.naming.objects import Instance, ObjectClass, Objects
 from tracer.naming.pools import pool_job
 from tracer.naming.reading import Reader
 from tracer.process import Process, thread_ids, thread_name
-from tracer.symbols.names import clean
+from tracer.symbols.module import Module
+from tracer.symbols.names import clean, readable
 from tracer.symbols.symbolizer import Symbolizer
 
 Labels = Callable[[int, int], str | None]
@@ -138,11 +139,18 @@ class Namer:
             process.pid,
             memory,
             places.Mappings(process.pid),
-            places.Stacks(process, memory, lambda: exported("_rtld_global")),
+            places.Stacks(
+                process, memory, lambda: exported("_rtld_global"), lambda: self._modules(process.pid)
+            ),
             Objects(memory, exported),
             DomainNames(memory),
             Jobs(lambda: self._job_owners(self._targets[process.pid])),
         )
+
+    def _modules(self, pid: int) -> dict[int, Module]:
+        """The process's files by their bias."""
+        biased = ((module.bias(mapping), module) for mapping, module in self._symbolizer.modules(pid))
+        return {bias: module for bias, module in biased if bias is not None}
 
     def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:
         target = self._targets.get(pid)
@@ -199,11 +207,26 @@ class Namer:
         if kind is Kind.JOIN:
             identity = sites.joined(stack)
             return Name(f"thread {thread}'s join" if thread else identity, identity, weak=True)
-        if thread is None:
-            return None
-        if places.inside_record(thread, base):
+        if thread is not None and places.inside_record(thread, base):
             return Name(f"thread {thread}'s own lock", f"thread's own lock+{base - thread.record:#x}")
+        variable = self._thread_local(target, base)
+        if thread is None or variable is not None:
+            return variable
         return Name(f"lock on the stack of {thread}", sites.in_words("lock on a stack", stack), weak=True)
+
+    def _thread_local(self, target: _Target, base: int) -> Name | None:
+        """A thread's own copy of a variable."""
+        found = target.stacks.variable(base)
+        if found is None:
+            return None
+        thread, variable = found
+        module, offset = clean(variable.module.name), variable.offset
+        symbol = variable.module.thread_locals.find(offset)
+        if symbol is None:
+            return Name(f"thread-local lock of {thread}", f"{module}:thread-local+{offset:#x}")
+        inside = offset - symbol.address
+        place = readable(symbol.name) + (f"+{inside:#x}" if inside else "")
+        return Name(f"{place} of {thread}", f"{module}:{place}")
 
     def _of_object(self, target: _Target, base: int, kind: Kind, reference: int) -> Name | None:
         instance = target.objects.instance(reference)

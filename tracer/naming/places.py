@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from tracer.errors import LockwatchError
 from tracer.naming.reading import Reader
+from tracer.naming.thread_locals import ThreadLocal, ThreadLocals
 from tracer.naming.threads import PTHREAD_SIZE, ThreadRecord, ThreadRecords
 from tracer.process import Mapping, Process, read_mappings, thread_ids, thread_name
+from tracer.symbols.module import Module
 
 READ_AGAIN_NS = 200_000_000
 """Mappings and threads are read anew for an unknown address, but not more often than this."""
@@ -84,13 +86,22 @@ def in_file(mapping: Mapping, address: int) -> str:
 
 
 class Stacks:
-    """Which thread's stack, or struct pthread, an address lies in."""
+    """Which thread's stack, struct pthread or thread-local variables an address lies in. `modules` gives the
+    process's files by their bias."""
 
-    def __init__(self, process: Process, memory: Reader, loader_data: Callable[[], int | None]) -> None:
+    def __init__(
+        self,
+        process: Process,
+        memory: Reader,
+        loader_data: Callable[[], int | None],
+        modules: Callable[[], dict[int, Module]],
+    ) -> None:
         self._process = process
         self._memory = memory
         self._loader_data = loader_data
+        self._modules = modules
         self._records: ThreadRecords | None = None
+        self._variables: ThreadLocals | None = None
         self._tids: dict[int, int] = {}
         self._read_at = 0
 
@@ -104,6 +115,13 @@ class Stacks:
         self._refresh()
         record = self._records.around(address) if self._records is not None else None
         return self._living(record) if record is not None else None
+
+    def variable(self, address: int) -> tuple[Thread, ThreadLocal] | None:
+        """The thread-local variable at an address; None where the thread is gone, too."""
+        self._refresh()
+        found = self._variables.find(address) if self._variables is not None else None
+        thread = self._living(found.record) if found is not None else None
+        return (thread, found) if thread is not None and found is not None else None
 
     def _living(self, record: ThreadRecord) -> Thread | None:
         tid = self._tids.get(record.tid)
@@ -119,6 +137,7 @@ class Stacks:
             return
         self._read_at = now
         self._records = ThreadRecords(self._memory, place)
+        self._variables = ThreadLocals(self._memory, place, self._records, self._modules())
         self._tids = _own_tids(self._process)
 
 

@@ -41,12 +41,20 @@ class ThreadRecords:
         )
         self._addresses = [record.address for record in self._records]
 
+    @property
+    def all(self) -> list[ThreadRecord]:
+        """By address."""
+        return self._records
+
+    def first_from(self, address: int) -> ThreadRecord | None:
+        """The record with the lowest address that is `address` or above."""
+        index = bisect_left(self._addresses, address)
+        return self._records[index] if index < len(self._records) else None
+
     def around(self, address: int) -> ThreadRecord | None:
         """The record that `address` lies in, or whose thread's stack it lies on."""
-        index = bisect_left(self._addresses, address - PTHREAD_SIZE + 1)
-        if index < len(self._records) and self._records[index].stack <= address:
-            return self._records[index]
-        return None
+        found = self.first_from(address - PTHREAD_SIZE + 1)
+        return found if found is not None and found.stack <= address else None
 
     def _walk_all(self, loader_data: int) -> Iterator[ThreadRecord]:
         data = words(self._memory.read_some(loader_data, LOADER_DATA_SIZE))

@@ -10,7 +10,7 @@ from tracer.errors import FileError
 from tracer.process import Mapping
 from tracer.symbols.debug_files import DebugLink, open_debug_file, parse_debug_link
 from tracer.symbols.exports import Exports
-from tracer.symbols.table import CODE, DATA, Sections, SymbolSource, SymbolTable
+from tracer.symbols.table import CODE, DATA, THREAD_LOCALS, Sections, SymbolSource, SymbolTable
 
 SHF_ALLOC = 2
 LARGEST_MINI_DEBUG = 256 << 20
@@ -85,6 +85,10 @@ class Module:
     @cached_property
     def variables(self) -> SymbolTable:
         return self._table(DATA)
+
+    @cached_property
+    def thread_locals(self) -> SymbolTable:
+        return self._table(THREAD_LOCALS)
 
     @cached_property
     def exports(self) -> Exports:

@@ -10,9 +10,11 @@ from itertools import accumulate
 SYMBOL = struct.Struct("<IBBHQQ")
 """Elf64_Sym: name, info, other, section index, value, size."""
 
-NOTYPE, OBJECT, FUNCTION, COMMON, INDIRECT_FUNCTION = 0, 1, 2, 5, 10
+NOTYPE, OBJECT, FUNCTION, COMMON, THREAD_LOCAL, INDIRECT_FUNCTION = 0, 1, 2, 5, 6, 10
 CODE = frozenset({NOTYPE, FUNCTION, INDIRECT_FUNCTION})
 DATA = frozenset({NOTYPE, OBJECT, COMMON})
+THREAD_LOCALS = frozenset({THREAD_LOCAL})
+"""Their addresses are offsets in the file's template."""
 
 UNDEFINED = 0
 FIRST_RESERVED = 0xFF00
