@@ -5,12 +5,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tracer.bpf_files import bpf_folder
 from tracer.errors import MachineError
+from tracer.kernel.seclusion import seclude
 
 # No pass before bcc's own, which optimize the whole module anyway, and no debug information: for a start in
 # half of the time.
@@ -38,17 +40,14 @@ def compile_module(text: str, definitions: dict[str, int]) -> Any:
     """The text compiled as one bcc.BPF object, nothing attached. Raises MachineError with clang's words."""
     flags = [*FLAGS, *(f"-D{name}={value}" for name, value in definitions.items())]
     library = bcc()
-    folder = Path.cwd()
-    with _captured_stderr() as said:
+    with _captured_stderr() as said, ThreadPoolExecutor(1, initializer=seclude) as thread:
         try:
-            return library.BPF(text=text, cflags=flags)
+            return thread.submit(library.BPF, text=text, cflags=flags).result()
         except Exception as error:
             raise MachineError(
                 f"the BPF programs do not compile: {said() or error}",
                 "this is a fault of lockwatch or of the installed bcc: please report it with both versions",
             ) from error
-        finally:
-            os.chdir(folder)  # bcc compiles from the kernel folder
 
 
 def load_program(module: Any, name: str, kind: str = "TRACEPOINT") -> int:
