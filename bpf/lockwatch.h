@@ -112,8 +112,7 @@ struct thread_state {
     u32 phase;
     u32 outcome;
     u32 flags;
-    u32 marked;     /* this sleep is in its word's account of blame */
-    u32 pad;
+    u64 marked;     /* when its sleep entered its word's account of blame: see bpf/futex/blame.bpf.c */
 };
 _Static_assert(sizeof(struct thread_state) == 144, "thread_state");
 
@@ -179,8 +178,9 @@ struct word_state {
     u64 unreleased;    /* sleeps ended by a timeout, a signal, or another process */
     u64 charged_at;    /* the last release's time */
     u64 object;
+    u64 moved;         /* some of its waiters may wait for another word: nobody who wakes it is charged */
 };
-_Static_assert(sizeof(struct word_state) == 56, "word_state");
+_Static_assert(sizeof(struct word_state) == 64, "word_state");
 
 /* Releases that were charged with the threshold or more, summed where no recording asks for each of them. */
 struct release_key {

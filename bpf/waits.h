@@ -60,11 +60,27 @@ INLINE u32 way_of_waiting(u32 command, u32 value) {
     return 0;
 }
 
+INLINE int is_requeue(u32 command) {
+    return command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_CMP_REQUEUE_PI;
+}
+
 struct futex_call {
     u64 word;
+    u64 second; /* another word that FUTEX_WAKE_OP wakes, too */
     u32 operation;
-    u32 value;
+    u32 value;  /* expected of the word, or how many it wakes */
+    u32 moves;  /* how many others a requeue sets to wait for another word */
+    u32 pad;
 };
+
+/* Whether FUTEX_WAKE_OP wakes its second word, which holds `old`; `encoded` is the call's last argument. */
+INLINE int wakes_second(u32 encoded, s32 old) {
+    u32 compare = encoded >> 24 & 15;
+    s32 argument = (s32)(encoded << 20) >> 20;
+    int result = compare < 2 ? old == argument : compare == 2 || compare == 5 ? old < argument : old <= argument;
+    int negated = compare == 1 || compare == 4 || compare == 5; /* not equal, greater, at least */
+    return result != negated;
+}
 
 /* A word that keeps its value over the whole wait of a mutex, plain, timed or robust: a second sleep there
  * is the same wait, whatever lies between, because a mutex taken after sleeping is unlocked by a wake.

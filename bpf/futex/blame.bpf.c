@@ -5,6 +5,16 @@ INLINE struct word_state *word_of(u32 pid, u64 word) {
     return words.lookup(&key);
 }
 
+/* `marked` is when a sleep entered the account of its word, 0: it is not in one. Between sleeps it is that of a sleep
+ * which was interrupted and may go on: it has left the account, and its share is charged to whoever releases the
+ * word next; where it turns out to have been over, it pays for what nobody was charged with.
+ */
+
+/* One that goes on is entered as if it had never been interrupted. */
+INLINE u64 entered_at(struct thread_state *state) {
+    return state->marked < state->slept ? state->ended : state->slept;
+}
+
 INLINE void starts_sleeping(struct thread_state *state) {
     struct word_key key = {state->word, state->pid, 0};
     struct word_state fresh = {}, *word = words.lookup(&key);
@@ -15,14 +25,25 @@ INLINE void starts_sleeping(struct thread_state *state) {
         return;
     }
     word->object = state->object;
-    state->marked = 1;
-    __sync_fetch_and_add(&word->waiters, waiter_mark(state->slept));
+    if (!(word->waiters & 0xffff))
+        word->moved = 0;
+    if (!state->marked)
+        state->marked = state->slept;
+    __sync_fetch_and_add(&word->waiters, waiter_mark(entered_at(state)));
 }
 
 /* The part of this sleep that no release of the process has been charged with: ticks. */
 INLINE s64 own_share(struct word_state *word, struct thread_state *state, u64 now) {
-    u64 since = word->charged_at > state->slept ? word->charged_at : state->slept;
+    u64 since = word->charged_at > state->marked ? word->charged_at : state->marked;
     return blame_clock(now) - blame_clock(since);
+}
+
+INLINE void pays_own_share(struct word_state *word, struct thread_state *state, u64 now) {
+    s64 own = own_share(word, state, now);
+    if (own <= 0)
+        return;
+    __sync_fetch_and_add(&word->charged, own);
+    __sync_fetch_and_add(&word->unreleased, 1);
 }
 
 /* `released`: the sleep ended because somebody woke the word. A sleep that no wake of this process can have
@@ -32,15 +53,24 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
     struct word_state *word = word_of(state->pid, state->word);
     if (!word || !state->marked)
         return;
+    if (!released || word->moved || word->charged_at < state->marked)
+        pays_own_share(word, state, now);
     state->marked = 0;
-    if (!released || word->charged_at < state->slept) {
-        s64 own = own_share(word, state, now);
-        if (own > 0) {
-            __sync_fetch_and_add(&word->charged, own);
-            __sync_fetch_and_add(&word->unreleased, 1);
-        }
-    }
     __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
+}
+
+INLINE void interrupts_sleeping(struct thread_state *state, u64 now) {
+    struct word_state *word = word_of(state->pid, state->word);
+    if (word && state->marked)
+        __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
+}
+
+/* An interrupted sleep does not go on: it was over when it was interrupted. */
+INLINE void settles_interruption(struct thread_state *state) {
+    struct word_state *word = word_of(state->pid, state->word);
+    if (word && state->marked)
+        pays_own_share(word, state, state->ended);
+    state->marked = 0;
 }
 
 /* The owner that the wait found has let go since: it was no stale or foreign word that named it. */
@@ -50,17 +80,18 @@ INLINE int owner_has_woken(struct thread_state *state) {
     return woken && *woken >= state->started;
 }
 
-/* As if the sleep had never begun: the call did not block. */
+/* As if the sleep had never begun, or not gone on: the call did not block. */
 INLINE void never_slept(struct thread_state *state) {
     struct word_state *word = word_of(state->pid, state->word);
     if (!word || !state->marked)
         return;
-    state->marked = 0;
-    __sync_fetch_and_add(&word->waiters, -waiter_mark(state->slept));
+    __sync_fetch_and_add(&word->waiters, -waiter_mark(entered_at(state)));
+    if (state->marked == state->slept)
+        state->marked = 0;
 }
 
 /* Charges the releaser with what its lock's waiters have waited since the last release: ns. */
-INLINE u64 charge(struct word_state *word, u64 now) {
+INLINE u64 take_uncharged(struct word_state *word, u64 now) {
     s64 ticks = uncharged(word, now);
     if (ticks <= 0)
         return 0;
@@ -95,46 +126,72 @@ INLINE void tell_release(struct release_event *release) {
         count(COUNTER_EVENTS_LOST);
 }
 
-/* A wake of `call->word`. Does not return where it takes the releaser's stack. */
-INLINE void releases(void *ctx, struct target *target, struct ids ids, struct futex_call *call, u64 now) {
-    struct word_state *word = word_of(ids.pid, call->word);
-    u32 zero = 0;
+/* A wake of a word. Of those that a requeue makes wait for another word, from there on nobody here can tell who ends
+ * it: until the word's last waiter is gone each pays for itself.
+ */
+INLINE struct charge charge_releaser(struct target *target, struct ids ids, u64 address, u64 now, int moves) {
+    struct charge charge = {address};
+    struct word_state *word = word_of(ids.pid, address);
     if (!word || !(word->waiters & 0xffff))
-        return;
-    struct waker_key waker = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
+        return charge;
+    struct waker_key waker = {address, ids.pid, tid_in_locks(target, ids.tid)};
     wakes.update(&waker, &now);
-    u64 blame = charge(word, now);
+    if (word->moved)
+        return charge;
+    u64 blame = take_uncharged(word, now);
     word->charged_at = now;
-    if (!blame)
-        return;
-    struct walk *walk = walks.lookup(&zero);
-    if (blame < THRESHOLD_NS || !walk) {
+    word->moved = moves;
+    if (blame >= THRESHOLD_NS) {
+        charge.blame_ns = blame;
+        charge.object = word->object;
+    } else if (blame)
         release_short(word, blame);
+    return charge;
+}
+
+/* With the stack that is taken, or 0. */
+INLINE void tell_releases(struct walk *walk, u64 stack) {
+    struct release_event *release = &walk->release;
+    release->stack = stack;
+    if (release->blame_ns)
+        tell_release(release);
+    if (!walk->also.blame_ns)
         return;
-    }
+    release->word = walk->also.word;
+    release->blame_ns = walk->also.blame_ns;
+    release->object = walk->also.object;
+    tell_release(release);
+}
+
+/* Does not return where it takes the releaser's stack. */
+INLINE void releases(void *ctx, struct target *target, struct ids ids, struct walk *walk, u64 now) {
+    struct futex_call *call = &walk->call;
+    struct charge charge = charge_releaser(target, ids, call->word, now, call->moves != 0);
+    walk->also.blame_ns = 0;
+    if (call->second)
+        walk->also = charge_releaser(target, ids, call->second, now, 0);
+    if (!charge.blame_ns && !walk->also.blame_ns)
+        return;
     struct release_event *release = &walk->release;
     release->type = EVENT_RELEASE;
     release->pid = ids.pid;
     release->tid = ids.tid;
     release->operation = call->operation;
-    release->word = call->word;
+    release->word = charge.word;
     release->time = now;
-    release->blame_ns = blame;
-    release->stack = 0;
-    release->object = word->object;
+    release->blame_ns = charge.blame_ns;
+    release->object = charge.object;
     release->request = current_request(ids.tid);
     bpf_get_current_comm(release->comm, sizeof(release->comm));
     struct registers user = user_registers();
     take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
-    tell_release(release);
+    tell_releases(walk, 0);
 }
 
 int release_stack(void *ctx) {
     u32 zero = 0;
     struct walk *walk = walks.lookup(&zero);
-    if (!walk)
-        return 0;
-    walk->release.stack = keep_stack(walk);
-    tell_release(&walk->release);
+    if (walk)
+        tell_releases(walk, keep_stack(walk));
     return 0;
 }

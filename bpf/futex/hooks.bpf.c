@@ -21,29 +21,38 @@ struct waitv_entry {
 };
 
 /* On to `futex_called`: all ways to call share its text. */
-INLINE void call_begins(void *ctx, u64 word, u32 operation, u32 value) {
+INLINE void call_begins(void *ctx, struct futex_call call) {
     u32 zero = 0;
     struct walk *walk = walks.lookup(&zero);
     if (!walk)
         return;
-    walk->call.word = word;
-    walk->call.operation = operation;
-    walk->call.value = value;
+    walk->call = call;
     count(COUNTER_FUTEX_CALLS);
     programs.call(ctx, PROGRAM_CALL);
 }
 
+/* futex(word, operation, value, timeout or count, second word, last value) */
 int enter_futex(struct syscall_enter *ctx) {
     u32 operation = ctx->arguments[1], command = operation & FUTEX_COMMAND_MASK;
-    if (traced(current_ids()) && (is_wait(command) || is_wake(command)))
-        call_begins(ctx, ctx->arguments[0], operation, ctx->arguments[2]);
+    struct futex_call call = {.word = ctx->arguments[0], .operation = operation, .value = ctx->arguments[2]};
+    u64 second = ctx->arguments[4];
+    s32 old = 0;
+    if (!traced(current_ids()) || !(is_wait(command) || is_wake(command)))
+        return 0;
+    if (is_requeue(command))
+        call.moves = ctx->arguments[3];
+    else if (command == FUTEX_WAKE_OP && !read_user(&old, 4, (void *)second) && wakes_second(ctx->arguments[5], old))
+        call.second = second;
+    call_begins(ctx, call);
     return 0;
 }
 
 /* futex_wait(word, value, mask, flags, timeout, clock) */
 int enter_futex_wait(struct syscall_enter *ctx) {
     if (traced(current_ids()))
-        call_begins(ctx, ctx->arguments[0], FUTEX_WAIT_BITSET, ctx->arguments[1]);
+        call_begins(ctx, (struct futex_call){.word = ctx->arguments[0],
+                                             .operation = FUTEX_WAIT_BITSET,
+                                             .value = ctx->arguments[1]});
     return 0;
 }
 
@@ -51,14 +60,27 @@ int enter_futex_wait(struct syscall_enter *ctx) {
 int enter_futex_waitv(struct syscall_enter *ctx) {
     struct waitv_entry entry = {};
     if (traced(current_ids()) && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
-        call_begins(ctx, entry.word, FUTEX_WAIT_BITSET, entry.value);
+        call_begins(ctx, (struct futex_call){.word = entry.word,
+                                             .operation = FUTEX_WAIT_BITSET,
+                                             .value = entry.value});
     return 0;
 }
 
 /* futex_wake(word, mask, count, flags) */
 int enter_futex_wake(struct syscall_enter *ctx) {
     if (traced(current_ids()))
-        call_begins(ctx, ctx->arguments[0], FUTEX_WAKE_BITSET, 0);
+        call_begins(ctx, (struct futex_call){.word = ctx->arguments[0], .operation = FUTEX_WAKE_BITSET});
+    return 0;
+}
+
+/* futex_requeue(entries, flags, wakes, moves): from the first entry's word to the second's. */
+int enter_futex_requeue(struct syscall_enter *ctx) {
+    struct waitv_entry entry = {};
+    if (traced(current_ids()) && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
+        call_begins(ctx, (struct futex_call){.word = entry.word,
+                                             .operation = FUTEX_CMP_REQUEUE,
+                                             .value = ctx->arguments[2],
+                                             .moves = ctx->arguments[3]});
     return 0;
 }
 

@@ -20,7 +20,7 @@ INLINE void open_wait(struct thread_state *state, struct ids ids, struct target 
 INLINE void end_unseen_sleep(struct thread_state *state, u64 now) {
     if (state->ended <= state->slept)
         state->ended = now;
-    stops_sleeping(state, state->ended, 0);
+    interrupts_sleeping(state, state->ended);
     state->flags |= WAIT_RESUMED;
     state->phase = PHASE_BETWEEN;
 }
@@ -46,6 +46,8 @@ INLINE int goes_on(struct thread_state *state, struct target *target, struct ids
 INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
                         struct registers *user, u64 now) {
     int new_wait = state->phase != PHASE_BETWEEN;
+    if (state->word != call->word)
+        settles_interruption(state);
     state->word = call->word;
     state->operation = call->operation;
     state->value = call->value;
@@ -84,7 +86,7 @@ int futex_called(void *ctx) {
     if (waits)
         start_sleep(state, target, ids, &call, &user, now);
     else
-        releases(ctx, target, ids, &call, now);
+        releases(ctx, target, ids, walk, now);
     return 0;
 }
 
@@ -153,7 +155,10 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret,
     }
     state->ended = now;
     if (ret != RET_RESTART_BLOCK) {
-        stops_sleeping(state, now, ret >= 0);
+        if (is_restart(ret))
+            interrupts_sleeping(state, now);
+        else
+            stops_sleeping(state, now, ret >= 0);
         state->phase = PHASE_BETWEEN;
     }
     if (is_restart(ret))

@@ -88,6 +88,7 @@ INLINE void send_wait(struct thread_state *state, u32 tid) {
 /* Ends the wait that `state` has open: from its first sleep's start to its last sleep's end. */
 INLINE void close_wait(struct thread_state *state, u32 tid) {
     u64 waited = state->ended - state->started;
+    settles_interruption(state);
     state->phase = PHASE_IDLE;
     struct wait_total *total = total_of(state);
     if (!total) {

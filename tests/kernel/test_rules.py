@@ -1,6 +1,7 @@
-"""The arithmetic of blame in bpf/waits.h, compiled for this machine."""
+"""The pure rules of bpf/waits.h, compiled for this machine."""
 
 import ctypes
+import operator
 import random
 
 import pytest
@@ -41,8 +42,13 @@ class Account:
 
 
 @pytest.fixture
-def account(build: Build) -> Account:
-    return Account(ctypes.CDLL(str(build("rules.c", "-shared", "-fPIC", f"-I{ROOT / 'bpf'}"))))
+def rules(build: Build) -> ctypes.CDLL:
+    return ctypes.CDLL(str(build("rules.c", "-shared", "-fPIC", f"-I{ROOT / 'bpf'}")))
+
+
+@pytest.fixture
+def account(rules: ctypes.CDLL) -> Account:
+    return Account(rules)
 
 
 @pytest.mark.parametrize("uptime_days", [0, 3, 400, 20_000])
@@ -96,3 +102,13 @@ def test_a_sleep_that_never_was_leaves_nothing(account: Account) -> None:
     account.stop(5 * DAY)
     account.stop(5 * DAY + 1)
     assert account.uncharged(6 * DAY) == 0
+
+
+@pytest.mark.parametrize("argument", [-2048, -1, 0, 1, 2047])
+@pytest.mark.parametrize("number", range(6))
+def test_when_a_wake_of_two_words_wakes_the_second(rules: ctypes.CDLL, number: int, argument: int) -> None:
+    """By FUTEX_OP_CMP_EQ and the others of linux/futex.h, in their order."""
+    compare = (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge)[number]
+    encoded = 1 << 28 | number << 24 | 7 << 12 | argument & 0xFFF
+    for old in (-(1 << 31), argument - 1, argument, argument + 1, (1 << 31) - 1):
+        assert bool(rules.wakes_second_word(encoded, old)) == compare(old, argument)

@@ -5,6 +5,7 @@
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int32_t s32;
 typedef int64_t s64;
 #define INLINE static inline
 
@@ -33,4 +34,9 @@ s64 uncharged_ns(u64 waiters, u64 charged, u64 now)
 {
     struct word_state word = {.waiters = waiters, .charged = charged};
     return uncharged(&word, now) * (1 << BLAME_TICK);
+}
+
+int wakes_second_word(u32 encoded, s32 old)
+{
+    return wakes_second(encoded, old);
 }

@@ -28,6 +28,7 @@ NEWER_TRACEPOINTS = {
     "syscalls:sys_enter_futex_wait": "enter_futex_wait",
     "syscalls:sys_enter_futex_waitv": "enter_futex_waitv",
     "syscalls:sys_enter_futex_wake": "enter_futex_wake",
+    "syscalls:sys_enter_futex_requeue": "enter_futex_requeue",
 }
 
 

@@ -122,7 +122,6 @@ class ThreadState(NamedTuple):
     outcome: int
     flags: int
     marked: int
-    pad: int
 
 
 class WaitKey(NamedTuple):
@@ -191,6 +190,7 @@ class WordState(NamedTuple):
     unreleased: int
     charged_at: int
     object: int
+    moved: int
 
 
 WAIT_EVENT = abi.layout("wait_event", WaitEvent)
