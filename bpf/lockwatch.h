@@ -394,7 +394,7 @@ enum counter {
     COUNTER_WAITS_LOST,     /* a wait, or its owner, that no map had room for */
     COUNTER_STACKS_LOST,    /* a new stack that the ring buffer had no room for */
     COUNTER_EVENTS_LOST,    /* a long wait or release that the ring buffer had no room for */
-    COUNTER_CALLS_LOST,
+    COUNTER_CALLS_LOST,     /* a served call, or its time off the CPU, that there was no room for */
     COUNTER_STACKS,         /* stacks taken */
     COUNTER_STACK_ENDS,     /* the first of STACK_ENDS counters: how they ended */
     COUNTER_AFTER_STACK_ENDS = COUNTER_STACK_ENDS + STACK_ENDS,

@@ -27,7 +27,8 @@ INLINE void add_run_queue(struct running *running, u64 task) {
 INLINE void starts_running(u64 now) {
     u64 task = (u64)current_task();
     struct running running = {.run_delay = run_delay(), .tid = current_ids().tid};
-    running_calls.update(&task, &running);
+    if (running_calls.update(&task, &running))
+        count(COUNTER_CALLS_LOST);
 }
 
 INLINE void stops_running(struct call_event *event, u64 now) {

@@ -30,7 +30,9 @@ class Audit:
         return Health(
             waits_lost=counters.waits_lost,
             stacks_lost=counters.stacks_lost,
-            events_lost=counters.events_lost + counters.calls_lost,
+            events_lost=counters.events_lost,
+            calls_lost=counters.calls_lost,
+            runs_skipped=kernel.skipped_runs(),
             stacks=counters.stacks,
             stacks_complete=ends[StackEnd.COMPLETE],
             incomplete=incomplete | ({"unwind tables full": kernel.table_full} if kernel.table_full else {}),

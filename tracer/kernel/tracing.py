@@ -246,8 +246,15 @@ class KernelTracing:
         """(ns, runs) of all programs since the attach; None where the kernel refuses its statistics."""
         if self._statistics is None:
             return None
-        costs = [syscalls.program_cost(fd) for fd in self.module.programs.values()]
-        return sum(ns for ns, _ in costs), sum(runs for _, runs in costs)
+        programs = self._program_runs()
+        return sum(program.ns for program in programs), sum(program.runs for program in programs)
+
+    def skipped_runs(self) -> int:
+        """How often the kernel passed over a program that should have run."""
+        return sum(program.skipped for program in self._program_runs())
+
+    def _program_runs(self) -> list[syscalls.ProgramRuns]:
+        return [syscalls.program_runs(fd) for fd in self.module.programs.values()]
 
     def close(self) -> None:
         """Detaches everything."""

@@ -36,6 +36,8 @@ class Health:
     waits_lost: int = 0
     stacks_lost: int = 0
     events_lost: int = 0
+    calls_lost: int = 0
+    runs_skipped: int = 0
     stacks: int = 0
     stacks_complete: int = 0
     incomplete: dict[str, int] = field(default_factory=dict)
@@ -51,7 +53,8 @@ class Health:
 
     @property
     def lost(self) -> int:
-        return self.waits_lost + self.stacks_lost + self.events_lost
+        events = self.events_lost + self.calls_lost
+        return self.waits_lost + self.stacks_lost + events + self.runs_skipped
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ def _losses(health: Health) -> str:
         (health.waits_lost, "wait", "missing above, or known without their owner"),
         (health.stacks_lost, "stack", "their waits are counted, without a call site"),
         (health.events_lost, "event", "missing from live lines, stacks, threads and recordings"),
+        (health.calls_lost, "call", "missing from the requests, or without its time off the CPU"),
+        (health.runs_skipped, "skipped run", "of a kernel program: what it would have seen may be missing"),
     )
     return "; ".join(f"{counted(lost, noun)} ({meaning})" for lost, noun, meaning in sorts if lost)
 

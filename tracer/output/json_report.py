@@ -191,6 +191,8 @@ def _health(health: Health) -> Object:
         "waits_lost": health.waits_lost,
         "stacks_lost": health.stacks_lost,
         "events_lost": health.events_lost,
+        "calls_lost": health.calls_lost,
+        "runs_skipped": health.runs_skipped,
         "stacks": health.stacks,
         "stacks_complete": health.stacks_complete,
         "incomplete": dict(health.incomplete),

@@ -103,6 +103,14 @@ def test_a_loss_is_loud_and_no_loss_is_said() -> None:
     assert "LOST: 2 waits" in lossy and "nothing lost" not in lossy and "stack table full" in lossy
 
 
+def test_every_loss_is_told_by_itself() -> None:
+    health = replace(REPORT.health, calls_lost=1, runs_skipped=3)
+    assert (
+        "LOST: 1 call (" in (lossy := text_of(replace(REPORT, health=health))) and "nothing lost" not in lossy
+    )
+    assert "; 3 skipped runs (" in lossy
+
+
 def test_incomplete_stacks_are_never_rounded_away() -> None:
     assert "2,000 stacks, 99.95 % complete; incomplete: no unwind row 1" in text_of(REPORT)
     nearly = replace(REPORT.health, stacks=1_000_000, stacks_complete=999_999)

@@ -99,7 +99,14 @@ REQUESTS = (
     RequestTotal("Destroy", 3, 0, 1, 2, 3, 6, 0, 0, 0, 0, 0),
 )
 HEALTH = Health(
-    waits_lost=2, stacks=3, stacks_complete=2, incomplete={"no unwind row": 1}, attach_ns=7, notes=("a note",)
+    waits_lost=2,
+    calls_lost=1,
+    runs_skipped=4,
+    stacks=3,
+    stacks_complete=2,
+    incomplete={"no unwind row": 1},
+    attach_ns=7,
+    notes=("a note",),
 )
 REPORT = Report(
     INFO,
