@@ -1,5 +1,6 @@
 """The command line: verbs, each imported alone, and errors into exit codes."""
 
+import functools
 import importlib
 import os
 import sys
@@ -18,6 +19,8 @@ VERBS = ("attach", "record", "report", "diff", "export", "html")
 USAGE = 2
 INTERRUPTED = 130
 INTERNAL = 70
+# Of an unexpected error; all of it is in the log.
+MOST_LETTERS = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +40,7 @@ def run(arguments: list[str]) -> int:
         return USAGE
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
+    except _UnreadError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter's last flush must not fail again
         return 0
     except Exception:
@@ -62,8 +65,23 @@ def _app(verbs: Sequence[str]) -> Callable[..., Any]:
     app.callback(invoke_without_command=True)(_lockwatch)
     for verb in verbs:
         command = getattr(importlib.import_module(f"tracer.commands.{verb}"), verb)
-        app.command(verb)(command)
+        app.command(verb)(_piped(command))
     return typer.main.get_command(app)
+
+
+class _UnreadError(Exception):
+    """Nobody reads stdout any more; the parser would make its own exit code of a BrokenPipeError."""
+
+
+def _piped(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def run_command(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except BrokenPipeError as error:
+            raise _UnreadError from error
+
+    return run_command
 
 
 def _lockwatch(
@@ -85,10 +103,14 @@ def _internal_error() -> int:
     with tempfile.NamedTemporaryFile("w", prefix="lockwatch-", suffix=".log", delete=False) as log:
         traceback.print_exc(file=log)
     _say(
-        f"an internal error, which is a fault of lockwatch: {sys.exc_info()[1]!r}",
+        f"an internal error, which is a fault of lockwatch: {_shortened(repr(sys.exc_info()[1]))}",
         f"please report it with {log.name}",
     )
     return INTERNAL
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ..."
 
 
 if __name__ == "__main__":

@@ -159,6 +159,10 @@ class Session:
             hook="tracepoint",
         )
 
+    def stop(self, reason: str) -> None:
+        """Ends `run`, in words for the report."""
+        self._stop.now(reason)
+
     def run(self, watchers: Sequence[Watcher]) -> None:
         """Listens until the duration is over, somebody stops it, or no target is left."""
         end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None

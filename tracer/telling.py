@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from tracer.errors import FileError
@@ -18,16 +18,20 @@ FLUSH_NS = 1_000_000_000
 
 
 class LiveTeller:
-    """Live lines of what passes the filters, `rate` a second at most."""
+    """Live lines of what passes the filters, `rate` a second at most; `stop` ends what nobody reads."""
 
     wants_releases = False
 
-    def __init__(self, out: TextIO, rate: int, filters: Filters) -> None:
+    def __init__(self, out: TextIO, rate: int, filters: Filters, stop: Callable[[str], None]) -> None:
         self._view = LiveView(out, rate)
         self._filters = filters
+        self._stop = stop
+        self._read = True
 
     def wants(self, kind: Kind) -> bool:
         """Without room for a line and a pattern to try on its name, a wait is only counted."""
+        if not self._read:
+            return False
         if kind not in self._filters.kinds and kind.of_lock not in self._filters.kinds:
             return False
         if self._filters.lock is None and not self._view.has_room():
@@ -37,26 +41,35 @@ class LiveTeller:
 
     def wait(self, wait: Wait, corrects: bool) -> None:
         if self._filters.accepts_lock(wait.lock):
-            self._view.wait(wait, corrects)
+            self._tell(lambda: self._view.wait(wait, corrects))
 
     def release(self, release: Release) -> None:
         """Releases have no line of their own."""
 
     def lasts(self, blocked: Blocked) -> None:
         if self._filters.accepts_lock(blocked.lock):
-            self._view.blocked(blocked)
+            self._tell(lambda: self._view.blocked(blocked))
 
     def deadlock(self, cycle: Sequence[Blocked]) -> None:
-        self._view.deadlock(deadlock_sentence(cycle), time.monotonic_ns())
+        self._tell(lambda: self._view.deadlock(deadlock_sentence(cycle), time.monotonic_ns()))
 
     def probe(self, state: ProbeState) -> None:
-        self._view.probe(state, time.monotonic_ns())
+        self._tell(lambda: self._view.probe(state, time.monotonic_ns()))
 
     def tick(self) -> None:
-        self._view.tick()
+        self._tell(self._view.tick)
 
     def close(self) -> None:
-        self._view.close()
+        self._tell(self._view.close)
+
+    def _tell(self, line: Callable[[], None]) -> None:
+        if not self._read:
+            return
+        try:
+            line()
+        except BrokenPipeError:
+            self._read = False
+            self._stop("nobody reads its output")
 
 
 class RecordingTeller:

@@ -1,6 +1,7 @@
 """Each bad input: the exit code that says which sort it is, one clear message, no traceback, nothing left."""
 
 import ctypes
+import json
 import os
 import signal
 import struct
@@ -11,7 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, Build, Lockwatch, Outcome, Program, attached, in_mount_namespace, run_lockwatch
+from harness import (
+    LOCKWATCH,
+    PATIENCE,
+    ROOT,
+    Build,
+    Lockwatch,
+    Outcome,
+    Program,
+    attached,
+    in_mount_namespace,
+    run_lockwatch,
+)
 
 USAGE, TARGET, PERMISSION, MACHINE, FILE = 2, 3, 4, 5, 6
 BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
@@ -79,6 +91,7 @@ def test_pidof_found_nothing_but_the_split_daemon_runs(tmp_path: Path) -> None:
         ("--mutex-probe", "perhaps"),
         ("--no-such-option",),
         ("--folded", "-", "--json", "-"),
+        ("--folded", "/tmp/lockwatch-one-file", "--json", "/tmp/lockwatch-one-file"),
     ],
     ids=" ".join,
 )
@@ -250,6 +263,33 @@ def test_a_closed_pipe(build: Build) -> None:
     assert "Traceback" not in outcome.stderr
     assert "internal error" not in outcome.stderr
     assert len(outcome.stdout.splitlines()) <= 1
+
+
+@pytest.mark.parametrize("live", [(), ("--quiet",)], ids=["live lines", "only the report"])
+def test_what_a_closed_pipe_leaves(build: Build, tmp_path: Path, live: tuple[str, ...]) -> None:
+    """The files are whole, and it is no failure."""
+    files = [tmp_path / name for name in ("json", "folded", "run.lockwatch")]
+    options = ["--json", files[0], "--folded", files[1], "--output", files[2], *live]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Program([build("contend.c"), "mutex:4:1000:20"]) as program:
+        program.go()
+        command = [*LOCKWATCH, "attach", "--pid", program.pid, "--duration", "1s", *options]
+        done = subprocess.run(
+            [str(word) for word in command],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=PATIENCE,
+        )
+    os.close(writing)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert json.loads(files[0].read_text())["call_sites"]
+    assert files[1].read_text().splitlines()
+    report = run_lockwatch("report", files[2])
+    assert report.status == 0 and "cut off" not in report.stdout, report.said
 
 
 # ---- nothing stays

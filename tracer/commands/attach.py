@@ -10,7 +10,7 @@ from tracer.commands.tracing import Telling, trace
 from tracer.config import ProbeMode, TraceConfig
 from tracer.durations import parse_duration
 from tracer.options import DEFAULT_TOP, GroupBy
-from tracer.outputs import report_outputs
+from tracer.outputs import Outputs, report_outputs
 
 DEFAULT_RATE = 50
 
@@ -51,5 +51,8 @@ def attach(
         object_names=object_names,
         each_release=output is not None,
     )
-    outputs = report_outputs(json, folded, folded_threads, folded_holders)
+    outputs = Outputs()
+    if output is not None:
+        outputs.claims.claim("--output", output)
+    report_outputs(outputs, json, folded, folded_threads, folded_holders)
     trace(config, Telling(None if quiet else rate, output), outputs)

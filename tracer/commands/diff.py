@@ -39,15 +39,14 @@ def diff(
     """Compare two recordings: which locks and call sites got slower, faster, new, gone."""
     limit = None if fail_above is None else parse_limit(fail_above)
     filters = options.filters(kinds, lock)
-    outputs: Files[Comparison] = Files()
+    outputs: Files[Comparison] = Files(before, after)
     with ExitStack() as closing:
         earlier, later = (closing.enter_context(Recording(path)) for path in (before, after))
         compared = compare(earlier, later, per, filters)
         closing.callback(outputs.close)
         outputs.add("--json", json, views.write_json)
         outputs.add("--folded", folded, views.write_folded)
-        views.write(compared, outputs.people, top)
-        outputs.write(compared)
+        outputs.show(compared, lambda shown, out: views.write(shown, out, top))
     return 0 if limit is None else _judged(compared, limit)
 
 

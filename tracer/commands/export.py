@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
@@ -12,7 +11,7 @@ from tracer.commands import options
 from tracer.errors import FileError, UsageError
 from tracer.export.formats import Format, writer
 from tracer.export.source import Source
-from tracer.outputs import STDOUT
+from tracer.outputs import STDOUT, Claims
 from tracer.recording import Recording
 from tracer.recording.moments import parse_window
 
@@ -36,10 +35,10 @@ def export(
     filters = options.filters(kinds, lock)
     if output == STDOUT and chosen in BINARY and sys.stdout.isatty():
         raise UsageError(f"{chosen} is binary: not for a terminal", "name a file: --output FILE")
-    if output != STDOUT and Path(output).resolve() == Path(recording).resolve():
-        raise UsageError("--output is the recording itself", "name another file")
+    if output != STDOUT:
+        Claims(recording).claim("--output", output)
     with Recording(recording) as opened:
-        source = Source(opened, filters, parse_window(since, until, opened.info().started))
+        source = Source(opened, filters, parse_window(since, until, opened.info()))
         with _opened(output) as out:
             write(source, out)
 

@@ -1,6 +1,5 @@
 """`lockwatch html`: a recording as one page to look at."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +7,8 @@ import typer
 
 import tracer.html
 from tracer.errors import FileError
+from tracer.outputs import STDOUT, Claims, stdout_for_programs
 from tracer.recording import Recording
-
-STDOUT = "-"
 
 
 def html(
@@ -20,16 +18,15 @@ def html(
     """Write a recording as one HTML page: flame graphs, time line, locks, and who waits for whom."""
     with Recording(recording) as opened:
         if output == STDOUT:
-            tracer.html.write(opened, sys.stdout)
+            tracer.html.write(opened, stdout_for_programs())
         else:
             _write_file(opened, Path(output))
 
 
 def _write_file(recording: Recording, path: Path) -> None:
     """A page that cannot be finished is not left behind."""
+    Claims(recording.path).claim("--output", path)
     try:
-        if path.exists() and path.samefile(recording.path):
-            raise FileError(f"--output {path}: that is the recording itself", "name another file")
         with path.open("w", encoding="utf-8") as out:
             try:
                 tracer.html.write(recording, out)

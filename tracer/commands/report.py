@@ -7,7 +7,7 @@ import typer
 from tracer.commands import options
 from tracer.commands.showing import show
 from tracer.options import DEFAULT_TOP, GroupBy
-from tracer.outputs import report_outputs
+from tracer.outputs import Outputs, report_outputs
 from tracer.recording import Recording
 from tracer.recording.folding import folded_report
 from tracer.recording.moments import parse_window
@@ -31,6 +31,6 @@ def report(
     """Show what a recorded trace found: all of it, or a part of its time."""
     filters = options.filters(kinds, lock, group_by, top)
     with Recording(recording) as opened:
-        window = parse_window(since, until, opened.info().started)
-        outputs = report_outputs(json, folded, folded_threads, folded_holders)
+        window = parse_window(since, until, opened.info())
+        outputs = report_outputs(Outputs(recording), json, folded, folded_threads, folded_holders)
         show(sort_locks(folded_report(opened, filters, window), sort), filters, outputs)

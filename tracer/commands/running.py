@@ -38,7 +38,7 @@ def _traced(
         print(f"lockwatch: attached to {names}; Ctrl-C ends in the report", file=sys.stderr)
         watchers: list[Watcher] = []
         if telling.rate is not None:
-            watchers.append(LiveTeller(outputs.people, telling.rate, config.filters))
+            watchers.append(LiveTeller(outputs.people, telling.rate, config.filters, session.stop))
         recording = None
         if telling.recording is not None:
             recorder = Recorder(

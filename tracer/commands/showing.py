@@ -9,8 +9,7 @@ from tracer.outputs import Outputs
 def show(report: Report, filters: Filters, outputs: Outputs) -> None:
     """Raises FileError where a file cannot be written."""
     try:
-        summary.write(report, outputs.people, filters.top, filters.shows)
-        outputs.write(report)
+        outputs.show(report, lambda shown, out: summary.write(shown, out, filters.top, filters.shows))
     finally:
         outputs.close()
     if outputs.failure is not None:

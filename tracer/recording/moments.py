@@ -5,20 +5,27 @@ from datetime import datetime, time, timedelta
 
 from tracer.durations import parse_duration
 from tracer.errors import UsageError
+from tracer.model.report import TraceInfo
 from tracer.recording.window import Window
 
 SECONDS = re.compile(r"\d+(?:\.\d+)?")
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
 
 
-def parse_window(since: str | None, until: str | None, started: str) -> Window:
-    """`started` is the trace's, ISO 8601. Raises UsageError, also for a window without any length."""
-    start = datetime.fromisoformat(started)
+def parse_window(since: str | None, until: str | None, info: TraceInfo) -> Window:
+    """A part of the trace. Raises UsageError, also where nothing of the trace lies inside."""
+    start = datetime.fromisoformat(info.started)
     since_ns = None if since is None else parse_moment(since, "--since", start)
     until_ns = None if until is None else parse_moment(until, "--until", start)
     if until_ns is not None and until_ns <= (since_ns or 0):
-        raise UsageError("--until is not after --since", f"the trace began at {started}")
+        raise UsageError("--until is not after --since", f"the trace began at {info.started}")
+    if since_ns is not None and since_ns >= info.duration_ns > 0:
+        raise UsageError("--since is after the end of the trace", _extent(info))
     return Window(since_ns, until_ns)
+
+
+def _extent(info: TraceInfo) -> str:
+    return f"it began at {info.started} and took {info.duration_ns / 1e9:.1f} s"
 
 
 def parse_moment(text: str, option: str, start: datetime) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 import tracer.html.data
 from tracer.commands.html import html
-from tracer.errors import FileError
+from tracer.errors import FileError, UsageError
 from tracer.html import write
 from tracer.html.page import embedded
 from tracer.model.kinds import Kind, Outcome, ReleaseKind
@@ -144,7 +144,7 @@ def test_the_command_writes_a_file(recorded: Path, tmp_path: Path) -> None:
 def test_the_command_says_what_cannot_be_written_or_read(recorded: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="No such file"):
         html(recorded, str(tmp_path / "none" / "page.html"))
-    with pytest.raises(FileError, match="the recording itself"):
+    with pytest.raises(UsageError, match="the recording itself"):
         html(recorded, str(recorded))
     broken = tmp_path / "broken.lockwatch"
     broken.write_bytes(b"SQLite format 3\0" + b"\0" * 5000)

@@ -1,9 +1,12 @@
 """The verbs that read recordings, as a user calls them."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import recording_models as made
@@ -83,6 +86,54 @@ def test_export_never_overwrites_its_recording(path: str, capsys: pytest.Capture
     assert Path(path).read_bytes() == before
 
 
+@pytest.mark.parametrize("option", ["--json", "--folded", "--folded-holders"])
+def test_report_never_overwrites_its_recording(path: str, tmp_path: Path, option: str) -> None:
+    before = Path(path).read_bytes()
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert [run(["report", path, option, str(name)]) for name in (path, link)] == [2, 2]
+    assert run(["diff", path, str(link), "--json", path]) == 2
+    assert Path(path).read_bytes() == before
+
+
+def test_a_file_is_written_once(path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "out")
+    assert run(["report", path, "--json", out, "--folded", out]) == 2
+    assert f"--folded {out}: that is the file of --json" in capsys.readouterr().err
+    assert run(["report", path, "--json", "/dev/null", "--folded", "/dev/null"]) == 0
+
+
+READERS = [
+    ["report"],
+    ["report", "--json", "-"],
+    ["html", "--output", "-"],
+    ["export", "--format", "json", "--output", "-"],
+    ["export", "--format", "pprof", "--output", "-"],
+]
+
+
+def run_apart(verb: list[str], path: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "tracer.cli", verb[0], path, *verb[1:]]
+    return subprocess.run(command, stderr=subprocess.PIPE, timeout=60, **options)
+
+
+@pytest.mark.parametrize("verb", READERS, ids=" ".join)
+def test_a_closed_pipe_is_no_failure(path: str, tmp_path: Path, verb: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run_apart(verb, path, stdout=writing)
+    os.close(writing)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", READERS[:-1], ids=" ".join)
+def test_an_ascii_locale_is_no_failure(path: str, verb: list[str]) -> None:
+    done = run_apart(verb, path, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode("utf-8")
+
+
 def test_export_to_a_full_disk_is_exit_6(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", path, "--format", "csv", "--output", "/dev/full"]) == 6
     assert "No space left" in capsys.readouterr().err
@@ -100,23 +151,29 @@ def test_export_to_a_full_disk_is_exit_6(path: str, capsys: pytest.CaptureFixtur
     ],
 )
 def test_moments(since: str, until: str | None, expected: tuple[int, int | None]) -> None:
-    window = parse_window(since, until, made.INFO.started)
+    window = parse_window(since, until, replace(made.INFO, duration_ns=60 * SECOND))
     assert (window.since_ns, window.until_ns) == expected
 
 
 def test_a_clock_time_after_midnight_is_the_next_days() -> None:
-    window = parse_window("00:00:10", None, "2026-11-28T23:59:50+01:00")
+    window = parse_window(
+        "00:00:10", None, replace(made.INFO, started="2026-11-28T23:59:50+01:00", duration_ns=60 * SECOND)
+    )
     assert window.since_ns == 20 * SECOND
 
 
-@pytest.mark.parametrize(("since", "until"), [("soon", None), ("25:00", None), ("5", "5"), (None, "0")])
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("soon", None), ("25:00", None), ("5", "5"), (None, "0"), ("10", None), ("10:00:30", None)],
+)
 def test_moments_that_make_no_sense(since: str | None, until: str | None) -> None:
     with pytest.raises(UsageError):
-        parse_window(since, until, made.INFO.started)
+        parse_window(since, until, made.INFO)
 
 
 READ = """
 import sys
+from dataclasses import replace
 sys.modules["bcc"] = None
 from tracer.cli import run
 code = run(["report", sys.argv[1]]) or run(["export", sys.argv[1], "--format", "csv", "--output", "-"])
