@@ -30,9 +30,12 @@ from tracer.naming.namer import Namer
 from tracer.object_watch import ObjectWatch
 from tracer.options import Filters
 from tracer.process import Process
+from tracer.requests.choice import daemon_sites
+from tracer.requests.server import Site
 from tracer.requests.serving import Requests, Sums
 from tracer.resolving import Resolver
 from tracer.stopping import Stop
+from tracer.symbols.symbolizer import Symbolizer
 from tracer.threads import Threads
 from tracer.totals import blame_rows, lock_totals, with_acquisitions, with_open_owners, with_open_waits
 from tracer.unwind.tables import Tables, build
@@ -63,7 +66,7 @@ class Session:
         self._launched = launched
         self._closing = ExitStack()
         self._probe_told = False
-        self.symbolizer = beginning.symbolizer
+        self.symbolizer = Symbolizer()
 
     def __enter__(self) -> "Session":
         return self
@@ -77,6 +80,8 @@ class Session:
         processes = self._beginning.processes
         self._stop = Stop([process.pid for process in processes])
         self._closing.callback(self._stop.close)
+        for process in processes:
+            self.symbolizer.watch(process.pid)
         kernel, tables = self._load(processes)
         resolver, finder = self._resolving(kernel, processes, tables)
         kernel.attach()
@@ -109,14 +114,20 @@ class Session:
 
     def _load(self, processes: Sequence[Process]) -> tuple[KernelTracing, Tables]:
         """The tables are built while another thread compiles: both take about as long."""
-        self._requests = Requests(self._config, processes, self.symbolizer, self._beginning.sites)
+        sites = self._request_sites(processes)
+        self._requests = Requests(self._config, processes, self.symbolizer, sites)
         tables = build([process.pid for process in processes])
-        kernel = self._beginning.kernel(tables)
+        kernel = KernelTracing(self._beginning.module(tables))
         self._closing.callback(kernel.close)
         self._closing.callback(self._requests.close)
         self._probe = self._mutex_probe(kernel, processes)
         kernel.fill(tables)
         return kernel, tables
+
+    def _request_sites(self, processes: Sequence[Process]) -> dict[int, tuple[Site, ...]]:
+        if not self._beginning.plan.parts.requests:
+            return {}
+        return daemon_sites(self._config.requests, processes, self.symbolizer)
 
     def _let_libraries_load(
         self, launched: Launched, kernel: KernelTracing, tables: Tables, processes: Sequence[Process]

@@ -8,9 +8,10 @@ from typing import Any
 
 from tracer.bpf_files import bpf_folder
 from tracer.config import ProbeMode
-from tracer.kernel import compiler, probe_maps
+from tracer.kernel import compiler
+from tracer.kernel.plan import Parts, Plan
 from tracer.kernel.probe import MutexProbe
-from tracer.kernel.programs import Module, Parts
+from tracer.kernel.programs import Module
 from tracer.probe.site import Site, find_sites
 from tracer.process import read_mappings
 
@@ -23,7 +24,8 @@ def compile_probe() -> Module:
     """The probe's part as a module of its own."""
     names = ("lockwatch.h", "ids.h", "probe.bpf.c")
     text = "\n".join((bpf_folder() / name).read_text() for name in names)
-    return Module(compiler.compile_module(text, probe_maps.definitions()), Parts(probe=True))
+    plan = Plan(Parts(probe=True))
+    return Module(compiler.compile_module(text, plan.definitions()), plan)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from tracer import abi
 from tracer.bpf_files import bpf_folder
 from tracer.kernel import compiler, syscalls
 from tracer.kernel.objects import ObjectMaps
-from tracer.kernel.programs import Module, Parts
+from tracer.kernel.plan import Plan
+from tracer.kernel.programs import Module
 from tracer.naming.objects import ObjectClass
 from tracer.naming.types import ObjectType
 
@@ -53,7 +54,7 @@ class Kernel:
     def __init__(self) -> None:
         parts = ("lockwatch.h", "ids.h", "objects.bpf.c")
         text = "\n".join((bpf_folder() / part).read_text() for part in parts) + PROGRAM
-        self.module = Module(compiler.compile_module(text, {"OWN_PID": os.getpid()}), Parts())
+        self.module = Module(compiler.compile_module(text, {"OWN_PID": os.getpid()}), Plan())
         self.module.load("seek")
         compiler.attach_tracepoint(self.module.bcc, "syscalls:sys_enter_futex", "seek")
         self.maps = ObjectMaps(self.module)

@@ -1,11 +1,16 @@
 """How large the tables of a module are made: before they are built, so that both can be done at once."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tracer import abi
 from tracer.process import read_mappings
-from tracer.unwind.tables import Tables
+
+if TYPE_CHECKING:
+    from tracer.unwind.tables import Tables
 
 BLOCK_BYTES = 256  # of text that one struct row_block is for
 BYTES_PER_ROW = 16  # of text: less than any compiler's output has; libc, libvirt and QEMU have 25 to 60

@@ -10,9 +10,6 @@ from tracer.kernel.programs import Module
 from tracer.kernel.rings import RingReader
 from tracer.probe.estimate import Taken
 
-ACQUISITIONS_CAPACITY = 1 << 17
-WINDOW_CAPACITY = 1 << 14
-
 CPU = abi.layout("probe_cpu")
 CONTROL = abi.layout("probe_control")
 ACQUISITION_KEY = abi.layout("acquisition_key").packing
@@ -20,15 +17,6 @@ WINDOW_KEY = abi.layout("window_key").packing
 WINDOW_COUNT = abi.layout("window_count").packing
 BATCHED, ALARM, WINDOW = (8 * place for place in (0, 8, 9))  # bytes into struct probe_control
 _u64 = struct.Struct("<Q")
-
-
-def definitions() -> dict[str, int]:
-    """What bpf/probe.bpf.c is compiled with."""
-    return {
-        "ACQUISITIONS_CAPACITY": ACQUISITIONS_CAPACITY,
-        "WINDOW_CAPACITY": WINDOW_CAPACITY,
-        "CPUS": syscalls.possible_cpus(),
-    }
 
 
 class ProbeCount(NamedTuple):

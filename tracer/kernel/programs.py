@@ -1,11 +1,12 @@
-"""The BPF module: which parts it is made of, what they are compiled with, where its programs go."""
+"""The BPF module: the files it is made of, and where its programs go."""
 
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.bpf_files import bpf_folder
 from tracer.kernel import compiler, syscalls
+from tracer.kernel.plan import Parts, Plan
 
 HEADERS = ("lockwatch.h", "ids.h", "unwind.h", "waits.h")
 TABLES = "futex/tables.bpf.c"
@@ -32,30 +33,12 @@ NEWER_TRACEPOINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Which optional parts the module has, each with its own definitions."""
-
-    sched: bool = False
-    requests: bool = False
-    objects: bool = False
-    probe: bool = False
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All files, each after those that it uses: the maps of the futex part are there for all."""
-        chosen = [
-            f"{name}.bpf.c" for name in ("sched", "requests", "objects", "probe") if getattr(self, name)
-        ]
-        return (TABLES, *chosen, *FUTEX_PARTS)
-
-
 @dataclass(slots=True)
 class Module:
     """A compiled module and the programs loaded from it."""
 
     bcc: Any
-    parts: Parts
+    plan: Plan
     programs: dict[str, int] = field(default_factory=dict)
 
     def load(self, name: str, kind: str = "TRACEPOINT") -> int:
@@ -82,10 +65,17 @@ class Module:
             self.load(name)
             compiler.attach_tracepoint(self.bcc, tracepoint, name)
 
+    def close(self) -> None:
+        """Detaches what was attached, and gives the programs and maps back."""
+        self.bcc.cleanup()
 
-def compile_parts(parts: Parts, definitions: dict[str, int]) -> Module:
-    """Compiles the chosen parts as one module. Raises MachineError."""
-    folder = bpf_folder()
-    chosen = {f"WITH_{name.upper()}": 1 for name in asdict(parts) if getattr(parts, name)}
-    text = "\n".join((folder / name).read_text() for name in (*HEADERS, *parts.files))
-    return Module(compiler.compile_module(text, definitions | chosen), parts)
+
+def files_of(parts: Parts) -> tuple[str, ...]:
+    """Each after those that it uses: the maps of the futex part are there for all."""
+    return (*HEADERS, TABLES, *(f"{name}.bpf.c" for name in parts.chosen), *FUTEX_PARTS)
+
+
+def compile_plan(plan: Plan) -> Module:
+    """Compiles all as one module; the interpreter is free for other threads. Raises MachineError."""
+    text = "\n".join((bpf_folder() / name).read_text() for name in files_of(plan.parts))
+    return Module(compiler.compile_module(text, plan.definitions()), plan)

@@ -44,7 +44,7 @@ class RequestProbes:
 
     def job_name(self, request: int) -> int | None:
         """Address of the name that the daemon has set while it served such a call; None: it has set none."""
-        if not self._module.parts.requests:
+        if not self._module.plan.parts.requests:
             return None
         found = syscalls.lookup(self._module.map_fd("job_names"), REQUEST.pack(request), REQUEST.size)
         return int(REQUEST.unpack(found)[0]) if found else None

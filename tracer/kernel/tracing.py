@@ -6,26 +6,19 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from tracer import abi
-from tracer.config import TraceConfig
 from tracer.errors import MachineError
-from tracer.kernel import btf, compiler, environment, probe_maps, programs, syscalls
+from tracer.kernel import environment, programs, syscalls
 from tracer.kernel import records as raw
-from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE, Capacity
+from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE
+from tracer.kernel.plan import EVENT_PAGES
 from tracer.kernel.rings import Backlog, RingReader
 from tracer.process import Process
 from tracer.unwind.tables import Tables
 
-EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with their releases
-ENTRIES = 1 << 16
-WAKES = 1 << 14  # pairs of word and waker: the least recent make room
-ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
-
 TARGET = abi.layout("target").packing
 OTHER_NAMESPACE = abi.number("TARGET_OTHER_PID_NAMESPACE")
-INITIAL_PID_NAMESPACE = 4026531836  # inode: PROC_PID_INIT_INO of the kernel
 
 
 @dataclass(slots=True)
@@ -55,61 +48,24 @@ class Counters:
 
 
 class KernelTracing:
-    """Made for tables of a given size, then compiled. It traces from the first `watch` on until `close`.
+    """A compiled module at work. It traces from the first `watch` on until `close`.
 
     Raises MachineError where the machine does not allow it.
     """
 
-    module: programs.Module
-
-    def __init__(self, capacity: Capacity, targets: int, config: TraceConfig, parts: programs.Parts) -> None:
-        self._tracefs = environment.require_tracefs()
-        self._targets = targets
-        self.capacity = capacity
+    def __init__(self, module: programs.Module) -> None:
+        self.module = module
+        self._capacity = module.plan.capacity
         self._areas: dict[int, Area] = {}
         self._written = (0, 0)
         self.table_full = 0
         self._backlog: Backlog | None = None
         self._statistics: int | None = None
-        self._parts = parts
-        self._constants = self._definitions(config)
-        if parts.probe:
-            self._constants |= probe_maps.definitions()
-        compiler.bcc()
-
-    def compile(self) -> "KernelTracing":
-        """The long part, in which the interpreter is free for other threads."""
-        self.module = programs.compile_parts(self._parts, self._constants)
-        return self
-
-    def _definitions(self, config: TraceConfig) -> dict[str, int]:
-        mappings = self.capacity.mappings
-        definitions = {
-            "EVENT_PAGES": EVENT_PAGES,
-            "THREADS_CAPACITY": ENTRIES,
-            "WAITS_CAPACITY": ENTRIES,
-            "STACKS_CAPACITY": ENTRIES,
-            "WAKES_CAPACITY": WAKES,
-            "ROWS_CAPACITY": self.capacity.rows,
-            "BLOCKS_CAPACITY": self.capacity.blocks,
-            "MAPPINGS_CAPACITY": mappings * 2 * self._targets,
-            "MAPPING_STEP": mappings // 2,
-            "ROW_STEP": ROW_STEP,
-            "THRESHOLD_NS": config.threshold_ns,
-            "EACH_RELEASE": int(config.each_release),
-        }
-        offset = btf.run_delay_offset()
-        if offset is not None:
-            definitions["TASK_RUN_DELAY"] = offset
-        namespace = Path("/proc/self/ns/pid").stat()
-        if namespace.st_ino != INITIAL_PID_NAMESPACE:
-            definitions |= {"FRONTEND_NS_DEVICE": namespace.st_dev, "FRONTEND_NS_INODE": namespace.st_ino}
-        return definitions
 
     def attach(self) -> None:
         """Turns the hooks on. They let every process pass until it is watched."""
         self.module.prepare_tail_calls()
-        events = Path(self._tracefs) / "events"
+        events = environment.require_tracefs() / "events"
         self.module.attach(lambda point: (events / point.replace(":", "/") / "id").exists())
         self._backlog = Backlog(RingReader(self.module.map_fd("events"), EVENT_PAGES * mmap.PAGESIZE))
         with suppress(OSError):
@@ -119,7 +75,7 @@ class KernelTracing:
         """Writes rows and blocks that are new since the last call. False where they do not fit any more."""
         packed = tables.blocks
         rows, blocks = len(tables.rows), len(packed) // BLOCK_SIZE
-        if rows > self.capacity.rows or blocks > self.capacity.blocks:
+        if rows > self._capacity.rows or blocks > self._capacity.blocks:
             self.table_full += 1
             return False
         rows_before, blocks_before = self._written
@@ -138,13 +94,13 @@ class KernelTracing:
     def watch(self, process: Process, tables: Tables) -> bool:
         """Traces a process from now on, or with its mappings of now. False where they do not fit."""
         mappings = tables.mappings(process.pid)
-        count, capacity = len(mappings) // MAPPING_SIZE, self.capacity.mappings
+        count, capacity = len(mappings) // MAPPING_SIZE, self._capacity.mappings
         if count > capacity:
             self.table_full += 1
             return False
         area = self._areas.get(process.pid)
         if area is None:
-            if len(self._areas) >= self._targets:
+            if len(self._areas) >= self.module.plan.targets:
                 raise MachineError("more processes than the trace was made for", "start lockwatch anew")
             area = self._areas[process.pid] = Area(len(self._areas) * 2 * capacity, capacity)
         first = area.other()
@@ -261,7 +217,7 @@ class KernelTracing:
         if self._backlog is not None:
             self._backlog.close()
             self._backlog = None
-        self.module.bcc.cleanup()
+        self.module.close()
         if self._statistics is not None:
             os.close(self._statistics)
             self._statistics = None

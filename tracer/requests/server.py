@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracer.process import Mapping, Process, read_mappings
+from tracer.requests.likely import LIBRARY
 from tracer.requests.names import has_tables
 from tracer.symbols.symbolizer import Symbolizer
 
@@ -19,7 +20,6 @@ BRACKETS = {
 # Where the daemon exports no tables, it says the name of each call here.
 JOB_NAMES = {"virThreadJobSet": "job_named"}
 
-LIBRARY = "libvirt.so"
 DAEMON = re.compile(r"libvirtd|virt\w+d")
 
 

@@ -1,0 +1,74 @@
+"""What a module is to be compiled for, and the definitions that say so to the compiler."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tracer.kernel import btf, syscalls
+from tracer.kernel.capacity import Capacity
+
+EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with their releases
+ENTRIES = 1 << 16
+WAKES = 1 << 14  # pairs of word and waker: the least recent make room
+ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
+ACQUISITIONS_CAPACITY = 1 << 17
+WINDOW_CAPACITY = 1 << 14
+INITIAL_PID_NAMESPACE = 4026531836  # inode: PROC_PID_INIT_INO of the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which optional parts the module has, each with its own definitions."""
+
+    sched: bool = False
+    requests: bool = False
+    objects: bool = False
+    probe: bool = False
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Their names, each after those that it uses."""
+        return tuple(name for name, has in asdict(self).items() if has)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`targets`: how many processes are traced. `each_release`: see TraceConfig."""
+
+    parts: Parts = Parts()
+    capacity: Capacity = field(default_factory=Capacity)
+    targets: int = 1
+    threshold_ns: int = 1_000_000
+    each_release: bool = False
+
+    def definitions(self) -> dict[str, int]:
+        """Numbers by the names that they have in the BPF text."""
+        return {
+            **{f"WITH_{name.upper()}": 1 for name in self.parts.chosen},
+            "EVENT_PAGES": EVENT_PAGES,
+            "THREADS_CAPACITY": ENTRIES,
+            "WAITS_CAPACITY": ENTRIES,
+            "STACKS_CAPACITY": ENTRIES,
+            "WAKES_CAPACITY": WAKES,
+            "ROWS_CAPACITY": self.capacity.rows,
+            "BLOCKS_CAPACITY": self.capacity.blocks,
+            "MAPPINGS_CAPACITY": self.capacity.mappings * 2 * self.targets,
+            "MAPPING_STEP": self.capacity.mappings // 2,
+            "ROW_STEP": ROW_STEP,
+            "ACQUISITIONS_CAPACITY": ACQUISITIONS_CAPACITY,
+            "WINDOW_CAPACITY": WINDOW_CAPACITY,
+            "CPUS": syscalls.possible_cpus(),
+            "THRESHOLD_NS": self.threshold_ns,
+            "EACH_RELEASE": int(self.each_release),
+            **_of_this_machine(),
+        }
+
+
+def _of_this_machine() -> dict[str, int]:
+    definitions = {}
+    offset = btf.run_delay_offset()
+    if offset is not None:
+        definitions["TASK_RUN_DELAY"] = offset
+    namespace = Path("/proc/self/ns/pid").stat()
+    if namespace.st_ino != INITIAL_PID_NAMESPACE:
+        definitions |= {"FRONTEND_NS_DEVICE": namespace.st_dev, "FRONTEND_NS_INODE": namespace.st_ino}
+    return definitions
