@@ -1,13 +1,13 @@
 """The kernel side's records as they come: into the ledger, and to whoever watches."""
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from tracer.blocking import BlockedFinder
 from tracer.config import TraceConfig
 from tracer.deadlocks import find_deadlocks
 from tracer.errors import LockwatchError
+from tracer.holding import HeldReleases, Word
 from tracer.kernel import records as raw
 from tracer.kernel.tracing import KernelTracing
 from tracer.ledger import Ledger, release_kind
@@ -59,7 +59,7 @@ class Listener:
         self._told: dict[tuple[int, int], int] = {}
         self._lasting: dict[tuple[int, int], int] = {}
         self._deadlocks: set[frozenset[int]] = set()
-        self._unplaced: dict[tuple[int, int], list[raw.ReleaseEvent]] = defaultdict(list)
+        self._held = HeldReleases()
         self._outgrown: set[int] = set()
         self._next_scan_ns = 0
         self._next_refresh_ns = 0
@@ -103,8 +103,7 @@ class Listener:
         told = self._told.pop((event.tid, event.started), 0)
         if told != event.ended:
             self._tell_wait(event, site, watchers, corrects=bool(told))
-        for release in self._unplaced.pop((event.pid, event.word), ()):
-            self._tell_release(release, watchers)
+        self._tell_held((event.pid, event.word), watchers)
 
     def _tell_wait(
         self, event: raw.WaitEvent, site: Site, watchers: Sequence[Watcher], corrects: bool
@@ -120,10 +119,17 @@ class Listener:
         self.ledger.add_release(event)
         if not any(watcher.wants_releases for watcher in watchers):
             return
-        if (event.pid, event.word) in self._resolver.bases:
+        if (event.pid, event.word) in self._resolver.bases or not self._held.hold(event):
             self._tell_release(event, watchers)
-        else:  # none of its waiters has been heard of yet
-            self._unplaced[event.pid, event.word].append(event)
+
+    def _place_held(self, watchers: Sequence[Watcher]) -> None:
+        """Words whose waits were too short to be told have been looked at meanwhile, too."""
+        for word in self._held.words & self._resolver.bases.keys():
+            self._tell_held(word, watchers)
+
+    def _tell_held(self, word: Word, watchers: Sequence[Watcher]) -> None:
+        for release in self._held.take(word):
+            self._tell_release(release, watchers)
 
     def take_release_total(self, key: raw.ReleaseKey, total: raw.ReleaseTotal) -> None:
         """Releases that came as no events."""
@@ -174,6 +180,7 @@ class Listener:
             if state.phase == raw.PHASE_BETWEEN and self._is_settled(state):
                 self._tell_settled(tid, state, watchers)
         self._tell_lasting(states, watchers)
+        self._place_held(watchers)
         self._finder.forget_ended(states)
         took = time.monotonic_ns() - started
         self._next_scan_ns = self._now_ns + max(SCAN_NS, SCAN_SHARE * took)
@@ -221,10 +228,8 @@ class Listener:
         for tid, state in states.items():
             if state.phase == raw.PHASE_BETWEEN and state.ended - state.started >= self._config.threshold_ns:
                 self._take_wait(self.event_of(tid, state), watchers)
-        for releases in self._unplaced.values():
-            for release in releases:
-                self._tell_release(release, watchers)
-        self._unplaced.clear()
+        for word in tuple(self._held.words):
+            self._tell_held(word, watchers)
 
     def blocked(self) -> list[Blocked]:
         """The waits at or above the threshold that have not ended. Nothing is traced any more afterwards."""

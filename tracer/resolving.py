@@ -71,6 +71,7 @@ class Resolver:
         self._facts: dict[tuple[int, int], LockFacts] = defaultdict(LockFacts)
         self._objects: dict[tuple[int, int], int] = {}
         self.bases: dict[tuple[int, int], int] = {}
+        self._guessed_bases: set[tuple[int, int]] = set()
 
     def add_stack(self, event: raw.StackEvent) -> None:
         self._raw_stacks[event.id] = event
@@ -99,11 +100,21 @@ class Resolver:
         if stack_id not in self._raw_stacks and way in self._first_sites:
             return self._first_sites[way]
         site = self.classify(way, self.stack(stack_id))
-        if stack_id in self._raw_stacks:
+        seen = stack_id in self._raw_stacks
+        if seen:
             self._sites[way, stack_id] = site
             self._first_sites.setdefault(way, site)
-        self.bases.setdefault((way.pid, way.word), site.base)
+        self._learn_base((way.pid, way.word), site.base, guessed=not seen)
         return site
+
+    def _learn_base(self, word: tuple[int, int], base: int, guessed: bool) -> None:
+        """The first that a stack has told: until then a guess stands for it."""
+        if word not in self.bases or (word in self._guessed_bases and not guessed):
+            self.bases[word] = base
+            if guessed:
+                self._guessed_bases.add(word)
+            else:
+                self._guessed_bases.discard(word)
 
     def classify(self, way: Way, stack: Stack) -> Site:
         """Kind and base from a stack that has no id, or none at all."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Build, Lockwatch, Outcome, Program, attached, run_lockwatch
+from harness import PATIENCE, Build, Lockwatch, Outcome, Program, attached, run_lockwatch
 
 from tracer.recording import Recording
 
@@ -100,6 +100,28 @@ def test_sigkill_loses_the_last_second_at_most(build: Build, tmp_path: Path) -> 
     later = run_lockwatch("report", path)
     assert later.status == 0, later.said
     assert "was cut off" in later.stdout
+
+
+def test_releases_of_a_lock_without_long_waits_are_written_as_they_come(build: Build, tmp_path: Path) -> None:
+    path, query = tmp_path / "rounds.lockwatch", "SELECT count(*) FROM release"
+    options = ("--output", path, "--threshold", "100ms", "--kinds", "all", "--quiet")
+    with (
+        Program([build("rounds.c"), "3", "8", "30"]) as program,
+        attached(program.pid, *options) as lockwatch,
+    ):
+        program.go()
+        end = time.monotonic() + PATIENCE
+        while rows(path, query)[0][0] < 10 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not program.lines.seen[1:], "the work is over"
+        (site,) = program.result()["sites"]
+        outcome = lockwatch.stop()
+    assert outcome.status == 0, outcome.said
+    with Recording(path) as recording:
+        condition = [lock for lock in recording.objects.locks.values() if lock.address == site["address"]]
+        released = [release for release in recording.releases() if release.lock in condition]
+    assert len(released) >= 10
+    assert {str(lock.kind) for lock in condition} == {"cond"}
 
 
 def test_a_full_disk_ends_the_recording_not_the_trace(build: Build, tmp_path: Path) -> None:
