@@ -10,7 +10,8 @@ import pytest
 from tracer import abi
 from tracer.bpf_files import bpf_folder
 from tracer.kernel import btf, compiler, syscalls
-from tracer.kernel.programs import HEADERS, TABLES, Module, Parts
+from tracer.kernel.plan import Parts, Plan
+from tracer.kernel.programs import HEADERS, TABLES, Module
 
 # bcc warns of text that is no bytes.
 pytestmark = pytest.mark.filterwarnings("ignore:not a bytes object")
@@ -35,11 +36,11 @@ def module() -> Iterator[Module]:
     )
     definitions = {f"{name}_CAPACITY": 1 for name in CAPACITIES}
     definitions |= {"OWN_PID": os.getpid(), "TASK_RUN_DELAY": offset, "EVENT_PAGES": 1}
-    module = Module(compiler.compile_module(text, definitions), Parts(sched=True))
+    module = Module(compiler.compile_module(text, definitions), Plan(Parts(sched=True)))
     module.load("serve")
     compiler.attach_tracepoint(module.bcc, "syscalls:sys_enter_getpgid", "serve")
     yield module
-    module.bcc.cleanup()
+    module.close()
 
 
 def call_in_a_thread() -> None:

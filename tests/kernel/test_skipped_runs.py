@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tracer.kernel import compiler, syscalls
-from tracer.kernel.programs import Module, Parts
+from tracer.kernel.plan import Plan
+from tracer.kernel.programs import Module
 
 # bcc warns of text that is no bytes.
 pytestmark = pytest.mark.filterwarnings("ignore:not a bytes object")
@@ -25,11 +26,11 @@ PATIENCE = 5  # seconds
 
 @pytest.fixture
 def module() -> Iterator[Module]:
-    module = Module(compiler.compile_module(PROGRAM, {}), Parts())
+    module = Module(compiler.compile_module(PROGRAM, {}), Plan())
     module.load("tick")
     compiler.attach_tracepoint(module.bcc, "timer:hrtimer_expire_entry", "tick")
     yield module
-    module.bcc.cleanup()
+    module.close()
 
 
 def told(program: int) -> int:
