@@ -392,7 +392,7 @@ _Static_assert(sizeof(struct call_event) == 80, "call_event");
 enum counter {
     COUNTER_FUTEX_CALLS,
     COUNTER_WAITS_LOST,     /* a wait, or its owner, that no map had room for */
-    COUNTER_STACKS_LOST,    /* a new stack that the ring buffer had no room for */
+    COUNTER_STACKS_LOST,    /* a new stack that the map or the ring buffer had no room for */
     COUNTER_EVENTS_LOST,    /* a long wait or release that the ring buffer had no room for */
     COUNTER_CALLS_LOST,     /* a served call, or its time off the CPU, that there was no room for */
     COUNTER_STACKS,         /* stacks taken */

@@ -125,7 +125,7 @@ int unwind(void *ctx) {
     return 0;
 }
 
-/* Sends the stack if it is new. Returns its id: 0 where it was lost. */
+/* Sends the stack if it is new. Returns its id: 0 where it was lost, for lack of room here or in the ring. */
 INLINE u64 keep_stack(struct walk *walk) {
     u64 id = (walk->hash ^ walk->stack.end) | 1;
     u32 frames = walk->frames & 127, one = 1;
@@ -136,10 +136,14 @@ INLINE u64 keep_stack(struct walk *walk) {
     walk->stack.type = EVENT_STACK;
     walk->stack.frames = frames;
     walk->stack.id = id;
-    if (events.ringbuf_output(&walk->stack, STACK_HEADER + frames * 8, BPF_RB_NO_WAKEUP)) {
+    if (known_stacks.update(&id, &one)) {
         count(COUNTER_STACKS_LOST);
         return 0;
     }
-    known_stacks.update(&id, &one);
+    if (events.ringbuf_output(&walk->stack, STACK_HEADER + frames * 8, BPF_RB_NO_WAKEUP)) {
+        known_stacks.delete(&id);
+        count(COUNTER_STACKS_LOST);
+        return 0;
+    }
     return id;
 }

@@ -8,7 +8,7 @@ from tracer.html.objects import Numbers
 from tracer.html.texts import health_lines
 from tracer.model.kinds import Kind, Outcome, ReleaseKind
 from tracer.model.report import Report
-from tracer.output.json_report import as_object
+from tracer.output.json_report import request_objects
 from tracer.recording import Recording
 
 # A page with more waits would open too slowly; the longest ones stay.
@@ -44,7 +44,7 @@ def page_data(recording: Recording, report: Report) -> dict[str, Any]:
         "releases": _releases(recording, numbers),
         "rest": _rest(report, numbers),
         "totals": _totals(report, numbers),
-        "request_totals": as_object(report)["requests"],
+        "request_totals": request_objects(report),
     }
 
 

@@ -8,6 +8,7 @@ from tracer.kernel.capacity import Capacity
 
 EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with their releases
 ENTRIES = 1 << 16
+STACKS = 1 << 15  # each costs the frontend about 3 kB
 WAKES = 1 << 14  # pairs of word and waker: the least recent make room
 ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
 ACQUISITIONS_CAPACITY = 1 << 17
@@ -47,7 +48,7 @@ class Plan:
             "EVENT_PAGES": EVENT_PAGES,
             "THREADS_CAPACITY": ENTRIES,
             "WAITS_CAPACITY": ENTRIES,
-            "STACKS_CAPACITY": ENTRIES,
+            "STACKS_CAPACITY": STACKS,
             "WAKES_CAPACITY": WAKES,
             "ROWS_CAPACITY": self.capacity.rows,
             "BLOCKS_CAPACITY": self.capacity.blocks,

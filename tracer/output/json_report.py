@@ -1,6 +1,7 @@
 """The report as JSON, schema `lockwatch.report/1`: integers in the unit that their name ends with."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, TextIO
 
@@ -12,30 +13,60 @@ from tracer.model.waits import Blocked, LockTotal, ReleaseSum
 from tracer.output.names import without_surrogates
 
 SCHEMA = "lockwatch.report/1"
+UNDECODABLE = "\\udc"  # how a byte that is no UTF-8 is escaped, alone, where no JSON reader has to accept it
 
 Object = dict[str, Any]
 
 
 def write(report: Report, out: TextIO) -> None:
-    json.dump(as_object(report), out, indent=1)
-    out.write("\n")
+    """Keys in the order of the contract; each lock, call site and other row on a line of its own."""
+    out.write("{")
+    for index, (key, value) in enumerate(_members(report).items()):
+        out.write(f"{',' if index else ''}\n{json.dumps(key)}: ")
+        if isinstance(value, map):
+            _write_rows(value, out)
+        else:
+            out.write(_text(value))
+    out.write("\n}\n")
 
 
-def as_object(report: Report) -> Object:
-    """The report as plain dicts and lists, keys in the order of the contract."""
-    whole = {
+def request_objects(report: Report) -> list[Object] | None:
+    """The member `requests` as plain dicts."""
+    rows = _requests(report)
+    return None if rows is None else [_clean(row) for row in rows]
+
+
+def _members(report: Report) -> Object:
+    """Rows come one after the other: all of them at once as dicts would be many times the report."""
+    return {
         **_trace(report.info),
-        "locks": [_lock_total(total) for total in report.locks],
-        "call_sites": [_call_site(site) for site in report.call_sites],
-        "release_sites": [_release_site(site) for site in report.release_sites],
-        "threads": [_thread(total) for total in report.threads],
-        "waiting": [_blocked(blocked) for blocked in report.waiting],
-        "requests": None if report.requests is None else [_request(total) for total in report.requests],
+        "locks": map(_lock_total, report.locks),
+        "call_sites": map(_call_site, report.call_sites),
+        "release_sites": map(_release_site, report.release_sites),
+        "threads": map(_thread, report.threads),
+        "waiting": map(_blocked, report.waiting),
+        "requests": _requests(report),
         "verdict": list(report.verdict),
         "health": _health(report.health),
     }
-    cleaned: Object = _clean(whole)
-    return cleaned
+
+
+def _requests(report: Report) -> Iterable[Object] | None:
+    return None if report.requests is None else map(_request, report.requests)
+
+
+def _write_rows(rows: Iterable[Object], out: TextIO) -> None:
+    first = True
+    out.write("[")
+    for row in rows:
+        out.write(("\n " if first else ",\n ") + _text(row))
+        first = False
+    out.write("]")
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value)
+    return json.dumps(_clean(value)) if UNDECODABLE in text else text
 
 
 def _clean(value: Any) -> Any:
@@ -43,7 +74,7 @@ def _clean(value: Any) -> Any:
         return without_surrogates(value)
     if isinstance(value, dict):
         return {without_surrogates(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
     return value
 
