@@ -35,7 +35,7 @@ def write(comparison: Comparison, out: TextIO, top: int) -> None:
         page.line((f"  ... and {counted(len(comparison.locks) - top, 'more lock')}", "dim"))
     _write_sites(page, comparison, shown)
     page.line()
-    page.line(_in_words(comparison))
+    page.paragraph(_in_words(comparison), indent="")
     page.flush()
 
 
@@ -49,9 +49,13 @@ def _columns(first: str) -> tuple[Column, ...]:
     return (
         Column(first, elastic=True, style="cyan"),
         Column("KIND"),
-        *(Column(title, right=True) for title in ("WAITS BEFORE", "AFTER", "TIME BEFORE", "AFTER", "CHANGE")),
-        Column("DIFFERENCE (95 %)", right=True),
-        Column("", elastic=True),
+        Column("WAITS BEFORE", right=True, spare=2),
+        Column("WAITS AFTER", right=True, spare=2),
+        Column("TIME BEFORE", right=True),
+        Column("TIME AFTER", right=True),
+        Column("CHANGE", right=True),
+        Column("DIFFERENCE (95 %)", right=True, spare=1),
+        Column(""),
     )
 
 

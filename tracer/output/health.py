@@ -56,7 +56,8 @@ def _cost(health: Health, report: Report) -> list[str]:
         cost += f", {share(health.bpf_ns, report.info.duration_ns)} of one CPU)"
     frontend = f"lockwatch itself {duration(health.frontend_cpu_ns)} of CPU"
     if report.info.duration_ns:
-        frontend += f" ({share(health.frontend_cpu_ns, report.info.duration_ns)} of one)"
+        alive_ns = health.attach_ns + report.info.duration_ns
+        frontend += f" ({share(health.frontend_cpu_ns, alive_ns)} of one)"
     frontend += f" and {size(health.frontend_rss_bytes)}"
     return [cost, frontend, f"attached in {duration(health.attach_ns)}"]
 

@@ -1,19 +1,17 @@
 """Titled lists of stacks with their numbers: beside each other where the terminal is wide enough."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from tracer.output.page import Page, Part
-from tracer.output.stacks import CALLED_BY
+from tracer.output.wrapping import wrapped
 
 # A terminal of so many columns has room for two lists.
 BESIDE = 160
 GAP = 2
 # A stack beside another list has little width, and so as many lines.
 STACK_LINES = 3
-TIED = CALLED_BY.rstrip() + "\N{NO-BREAK SPACE}"
 
 Line = tuple[Part, str]
 
@@ -61,16 +59,9 @@ def _narrow(shown: TitledList, width: int) -> list[Line]:
     for entry in shown.entries:
         (numbers, style), times = _line("  ", entry, "")
         indent = len(numbers) + len(times)
-        first, *more = _wrapped(entry.words, width - indent)
+        first, *more = wrapped(entry.words, width - indent, STACK_LINES)
         rows += [((numbers, style), times + first), *((("", ""), " " * indent + line) for line in more)]
     return _framed(shown, rows, "  ")
-
-
-def _wrapped(words: str, width: int) -> list[str]:
-    """Lines that break before an arrow, never after it."""
-    tied = words.replace(CALLED_BY, TIED)
-    lines = textwrap.wrap(tied, width, max_lines=STACK_LINES, placeholder=" ...")
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
 
 
 def _line(indent: str, entry: Entry, words: str) -> Line:

@@ -99,7 +99,9 @@ class LiveView:
             self._page.flush()
 
     def _show(self, what: list[Part | str], where: list[Part | str]) -> None:
-        """One line, or two on a terminal too narrow for it."""
+        """One line, or two on a terminal too narrow for it; in no columns where these have no room."""
+        if not self._page.fits(what):
+            what = [_squeezed(part) for part in what]
         if self._page.fits([*what, *where]):
             self._page.line(*what, *where)
         else:
@@ -147,6 +149,12 @@ class LiveView:
             (f"{printable(lock.name):<24}", "cyan"),
             "  ",
         ]
+
+
+def _squeezed(part: Part | str) -> Part | str:
+    """Without the blanks that fill a column up."""
+    text, style = (part, "") if isinstance(part, str) else part
+    return (text.strip() or "  ", style)
 
 
 def _owner(owner: Owner | None, request: str | None) -> list[Part | str]:

@@ -58,9 +58,10 @@ def _write_lock(
 ) -> None:
     page.line()
     lock = total.lock
+    process = f" of process {lock.pid}" if len(report.info.targets) > 1 else ""
     page.line(
         (printable(lock.name), "bold cyan"),
-        f" ({lock.kind}): {counted(total.waits, 'wait')}, {duration(total.wait_ns)}",
+        f" ({lock.kind}{process}): {counted(total.waits, 'wait')}, {duration(total.wait_ns)}",
     )
     lists = [
         *([_site_list(sites, report.info.threshold_ns)] if sites else []),
@@ -68,7 +69,7 @@ def _write_lock(
     ]
     write_lists(page, lists)
     if total.owners:
-        page.line("  held by " + ", ".join(_owners(total.owners)))
+        page.paragraph("held by " + ", ".join(_owners(total.owners)))
     if is_storm(total):
         page.paragraph(storm_sentence(total), style="yellow")
 
@@ -163,13 +164,14 @@ def _owners(owners: Sequence[OwnerSum]) -> list[str]:
 
 
 def _columns(processes: bool, acquired: bool) -> list[Column]:
+    spare = {"MEAN": 3, "P99": 2, "TAKEN": 1, "MAX": 1}
     numbers = ("WAITS", "TOTAL", "MEAN", "P99", "MAX", "SHARE", *(("TAKEN",) if acquired else ()))
     return [
         *((Column("PROCESS"),) if processes else ()),
         Column("LOCK", elastic=True, style="cyan"),
         Column("KIND"),
-        *(Column(title, right=True) for title in numbers),
-        Column("ADDRESS", elastic=True, style="dim"),
+        *(Column(title, right=True, spare=spare.get(title, 0)) for title in numbers),
+        Column("ADDRESS", style="dim", spare=4),
     ]
 
 

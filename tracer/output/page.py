@@ -1,29 +1,37 @@
 """Where text goes: coloured and cut to the width on a terminal, plain and complete in a pipe."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from tracer.output.wrapping import wrapped
 
 Part = tuple[str, str]
 """Text and its style."""
 
 # Wider than any line: nothing is ever cut in a pipe.
 _PIPE_WIDTH = 1_000_000
+# An elastic column is not cut below this for the sake of another column.
+LEAST_ELASTIC = 24
+GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column; `elastic` ones give way where a terminal is too narrow."""
+    """A table's column. Where a terminal is too narrow, those with the highest `spare` are left out
+    first, those without one never; the one that is `elastic` is then cut short.
+    """
 
     title: str
     right: bool = False
     elastic: bool = False
     style: str = ""
+    spare: int = 0
 
 
 class Page:
@@ -68,28 +76,57 @@ class Page:
     def paragraph(self, text: str, style: str = "", indent: str = "  ") -> None:
         """A sentence, wrapped on a terminal."""
         width = self._console.width if self.terminal else _PIPE_WIDTH
-        for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
-            self.line((line, style))
+        for line in wrapped(text, width - len(indent)):
+            self.line((indent + line, style))
 
     def title(self, text: str) -> None:
         self.line()
         self.line((text, "bold"))
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]], indent: int = 2) -> None:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        cells = [tuple(row) for row in rows]
+        widths = {
+            place: max(cell_len(text) for text in (column.title, *(row[place] for row in cells)))
+            for place, column in enumerate(columns)
+        }
+        shown = self._fitted(columns, widths, indent)
+        table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
         table.add_column("", width=indent - 2 if indent > 2 else 0)
-        for column in columns:
+        for place, width in shown.items():
+            column = columns[place]
             table.add_column(
                 column.title,
                 justify="right" if column.right else "left",
                 style=column.style,
                 overflow="ellipsis",
                 no_wrap=True,
-                min_width=None if column.elastic or not self.terminal else len(column.title),
+                width=width,
             )
-        for row in rows:
-            table.add_row("", *(Text(cell) for cell in row))
+        for row in cells:
+            table.add_row("", *(Text(row[place]) for place in shown))
         self._render(table)
+        missing = [column.title for place, column in enumerate(columns) if place not in shown]
+        if missing:
+            self.paragraph(f"(no room for {', '.join(missing)})", "dim")
+
+    def _fitted(self, columns: Sequence[Column], widths: dict[int, int], indent: int) -> dict[int, int]:
+        """The columns that are shown, by their place, and how wide each is."""
+        if self.width is None:
+            return widths
+        least = {
+            place: min(width, LEAST_ELASTIC) if columns[place].elastic else width
+            for place, width in widths.items()
+        }
+        while _whole_width(least.values(), indent) > self.width:
+            spared = max(least, key=lambda place: columns[place].spare)
+            if not columns[spared].spare:
+                break
+            del least[spared]
+        over = max(0, _whole_width((widths[place] for place in least), indent) - self.width)
+        return {
+            place: max(1, widths[place] - over) if columns[place].elastic else widths[place]
+            for place in least
+        }
 
     def flush(self) -> None:
         self._out.flush()
@@ -102,6 +139,10 @@ class Page:
 
     def _write(self, text: str) -> None:
         self._out.write(text.encode(self._encoding, "backslashreplace").decode(self._encoding))
+
+
+def _whole_width(widths: Iterable[int], indent: int) -> int:
+    return indent + sum(width + GAP for width in widths) - GAP
 
 
 def _text(parts: Iterable[Part | str]) -> Text:

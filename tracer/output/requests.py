@@ -14,18 +14,18 @@ TOLD_PART = 0.01
 _COLUMNS = (
     Column("API CALL", elastic=True, style="blue"),
     *(
-        Column(title, right=True)
-        for title in (
-            "CALLS",
-            "ERRORS",
-            "P50",
-            "P90",
-            "MAX",
-            "TOTAL",
-            "THROTTLED",
-            "QUEUED",
-            "LOCKS",
-            "CONDS",
+        Column(title, right=True, spare=spare)
+        for title, spare in (
+            ("CALLS", 0),
+            ("ERRORS", 4),
+            ("P50", 2),
+            ("P90", 3),
+            ("MAX", 1),
+            ("TOTAL", 0),
+            ("THROTTLED", 0),
+            ("QUEUED", 0),
+            ("LOCKS", 0),
+            ("CONDS", 0),
         )
     ),
 )

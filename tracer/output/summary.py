@@ -60,8 +60,8 @@ def _write_head(page: Page, report: Report, contended: list[LockTotal]) -> None:
     targets = ", ".join(f"{printable(target.comm)} ({target.pid})" for target in info.targets)
     page.line()
     ended = f" ({info.end_reason})" if info.end_reason else ""
-    page.line((f"Traced {targets} for {duration(info.duration_ns)}{ended}.", "bold"))
-    page.line(_waits_in_words(report, contended))
+    page.paragraph(f"Traced {targets} for {duration(info.duration_ns)}{ended}.", "bold", indent="")
+    page.paragraph(_waits_in_words(report, contended), indent="")
 
 
 def _waits_in_words(report: Report, contended: list[LockTotal]) -> str:

@@ -13,20 +13,22 @@ def write_waiting(page: Page, report: Report, top: int) -> None:
     """Deadlocks, then the threads that still wait for a lock, longest first; idle ones are only counted."""
     for sentence in map(deadlock_sentence, report.deadlocks):
         if sentence not in report.verdict:
-            page.title(sentence)
+            page.line()
+            page.paragraph(sentence, "bold", indent="")
     contended = [blocked for blocked in report.waiting if blocked.kind.contention]
     idle = len(report.waiting) - len(contended)
     if contended:
         page.title("Still waiting at the end")
     for blocked in sorted(contended, key=lambda blocked: -blocked.waited_ns)[:top]:
-        page.line(("  " + _words(blocked), "bold"))
+        page.paragraph(_words(blocked), "bold")
         page.line("      at " + chain(blocked.stack))
     if len(contended) > top:
-        page.line((f"  ... and {len(contended) - top} more", "dim"))
+        page.line((f"  ... and {len(contended) - top:,} more", "dim"))
     if idle:
         page.line()
-        threads = "1 thread was" if idle == 1 else f"{idle} threads were"
-        page.line((f"{threads} idle at the end (waiting for a cond, barrier, join or other word).", "dim"))
+        threads = "1 thread was" if idle == 1 else f"{idle:,} threads were"
+        words = f"{threads} idle at the end (waiting for a cond, barrier, join or other word)."
+        page.paragraph(words, "dim", indent="")
 
 
 def _words(blocked: Blocked) -> str:

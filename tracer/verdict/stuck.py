@@ -20,7 +20,7 @@ def stuck_sentences(report: Report) -> list[str]:
         return []
     first = max(stuck, key=lambda blocked: blocked.waited_ns)
     holder = f", held by {owner_label(first.owner)}" if first.owner else ""
-    threads = "1 thread was" if len(stuck) == 1 else f"{len(stuck)} threads were"
+    threads = "1 thread was" if len(stuck) == 1 else f"{len(stuck):,} threads were"
     return [
         f"At the end {threads} still waiting for a lock, the longest ({thread_label(first.thread)}) "
         f"for {duration(first.waited_ns)} now: it wants {printable(first.lock.name)}{holder}."

@@ -230,3 +230,24 @@ def test_a_single_list_has_the_whole_width(monkeypatch: pytest.MonkeyPatch) -> N
         on_terminal(replace(REPORT, release_sites=()), 200, monkeypatch), "SecurityManager (mutex)"
     )
     assert lines[1] == "    100.0 %      8.0 s     150 waits  genLabel (daemon.c:12) <- launch <- create"
+
+
+def test_a_narrow_terminal_leaves_columns_out_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_terminal(REPORT, 60, monkeypatch)
+    assert all(len(line) <= 60 for line in lines)
+    table = lines_after(lines, "Locks, by the time waited for them")
+    assert table == [
+        "  LOCK                       KIND    WAITS     TOTAL   SHARE",
+        "  SecurityManager            mutex     200     9.0 s  98.9 %",
+        "  vm\\x1b[31m;<b>[bold red]…  rwlock     20  100.0 ms   1.1 %",
+        "  (no room for MEAN, P99, MAX, ADDRESS)",
+    ]
+
+
+def test_no_line_ends_between_a_number_and_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "It took 12.3 s, 45.6 % of 1,234 waits, at inner (a.c:12) <- outer <- main."
+    for columns in range(20, 80):
+        lines = on_terminal(replace(REPORT, verdict=(told,)), columns, monkeypatch)
+        verdict = [line.strip() for line in lines_after(lines, "Verdict")]
+        assert " ".join(verdict) == told
+        assert not any(re.search(r"(\d|<-)$", line.removesuffix("1,234")) for line in verdict)
