@@ -1,6 +1,6 @@
 """A recording with two locks, three threads and hostile names, for the page that is made from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tracer.model.kinds import Kind, Outcome, ReleaseKind
@@ -59,6 +59,13 @@ def waits() -> Iterator[Wait]:
     yield Wait(WORKERS[1], POOL, Kind.COND, ZERO + 1_500 * MS, ZERO + 1_900 * MS, 1, Outcome.WOKEN, GIVE)
 
 
+def dense_waits() -> Iterator[Wait]:
+    """2,000 short ones within the first fifth of the trace: many in each pixel."""
+    for number in range(2_000):
+        start = ZERO + number * MS // 5
+        yield Wait(WORKERS[0], TABLE, Kind.MUTEX, start, start + MS // 10, 1, Outcome.WOKEN, LOOK_UP, None)
+
+
 def report() -> Report:
     histogram = tuple(40 if slot == 21 else 0 for slot in range(64))
     return Report(
@@ -74,9 +81,9 @@ def report() -> Report:
     )
 
 
-def record(path: Path) -> Path:
+def record(path: Path, recorded: Iterable[Wait]) -> Path:
     recorder = Recorder(path, INFO, started_ns=ZERO)
-    for wait in waits():
+    for wait in recorded:
         recorder.wait(wait)
     holder = Thread(PID, 73, "holder")
     recorder.release(Release(holder, TABLE, ReleaseKind.RELEASE, ZERO + 500 * MS, 150 * MS, GIVE, "Put"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from html_recording import HOSTILE, HOSTILE_LOCK, record
+from html_recording import HOSTILE, HOSTILE_LOCK, dense_waits, record, waits
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -20,7 +20,7 @@ from tracer.commands.html import html
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("html")
-    html(record(folder / "run.lockwatch"), str(folder / "page.html"))
+    html(record(folder / "run.lockwatch", waits()), str(folder / "page.html"))
     return folder / "page.html"
 
 
@@ -252,3 +252,22 @@ def test_light_and_dark(browser: Chrome) -> None:
     before = paper()
     browser.find_element(By.ID, "theme").click()
     assert {before, paper()} == {"rgb(255, 255, 255)", "rgb(21, 24, 28)"}
+
+
+DRAWN_PIXELS = """
+const context = byId("timeline").getContext("2d");
+const scale = window.devicePixelRatio || 1;
+const left = Math.round((xOf(arguments[0] * 1e9) + 2) * scale);
+const right = Math.round((xOf(arguments[1] * 1e9) - 2) * scale);
+const data = context.getImageData(left, (AXIS + ROW / 2) * scale, right - left, 1).data;
+return data.filter((value, at) => at % 4 === 3 && value === 255).length / (right - left);
+"""
+
+
+def test_many_short_waits_are_drawn_at_their_time(chrome: Chrome, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    html(record(tmp_path / "run.lockwatch", dense_waits()), str(page))
+    chrome.get(page.as_uri())
+    until(chrome, lambda: shown(chrome, "selection") == "2,000 waits, 200.0 ms")
+    assert chrome.execute_script(DRAWN_PIXELS, 0.01, 0.39) == 1
+    assert chrome.execute_script(DRAWN_PIXELS, 0.41, 1.99) < 0.05  # the axis' lines

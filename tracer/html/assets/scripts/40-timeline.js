@@ -1,8 +1,10 @@
 // Waits of each thread over time, on a canvas: one row a thread. The chosen wait's lock owner is marked.
 const timeline = { rows: [], version: 0, waitsOf: new Map(), from: startOfTrace, to: endOfTrace, chosen: NONE, drag: null, width: 0 };
 const ROW = 16;
-const GUTTER = 190;
+const WIDEST_GUTTER = 190;
 const AXIS = 22;
+// An axis has a label every so many pixels at most.
+const TICK = 80;
 // Threads that have a row: more make a canvas that browsers refuse.
 const MOST_ROWS = 400;
 const SHORTEST_VIEW = 1000;
@@ -47,9 +49,11 @@ function sizeCanvas(canvas, rows) {
   return { context, width, height };
 }
 
-const timelineWidth = () => timeline.width - GUTTER - 8;
-const xOf = (time) => GUTTER + ((time - timeline.from) / (timeline.to - timeline.from)) * timelineWidth();
-const timeAt = (x) => timeline.from + ((x - GUTTER) / timelineWidth()) * (timeline.to - timeline.from);
+// The threads' names; on a phone the time has most of the width.
+const gutter = () => Math.min(WIDEST_GUTTER, Math.round(0.32 * timeline.width));
+const timelineWidth = () => timeline.width - gutter() - 8;
+const xOf = (time) => gutter() + ((time - timeline.from) / (timeline.to - timeline.from)) * timelineWidth();
+const timeAt = (x) => timeline.from + ((x - gutter()) / timelineWidth()) * (timeline.to - timeline.from);
 
 function drawTimeline() {
   const rows = shownRows();
@@ -74,30 +78,34 @@ function drawBase(rows, ink) {
 }
 
 function drawAxis(context, width, height, ink) {
-  const scale = d3.scaleLinear([timeline.from / 1e9, timeline.to / 1e9], [GUTTER, width - 8]);
-  const format = scale.tickFormat(8);
-  for (const tick of scale.ticks(8)) {
+  const scale = d3.scaleLinear([timeline.from / 1e9, timeline.to / 1e9], [gutter(), width - 8]);
+  const ticks = Math.max(2, Math.min(8, Math.floor(timelineWidth() / TICK)));
+  const format = scale.tickFormat(ticks);
+  for (const tick of scale.ticks(ticks)) {
     const x = scale(tick);
     context.fillStyle = ink.line;
     context.fillRect(x, AXIS - 4, 1, height - AXIS + 4);
     context.fillStyle = ink.quiet;
-    context.fillText(`${format(tick)} s`, Math.min(x + 3, width - 50), AXIS / 2);
+    const label = `${format(tick)} s`;
+    const room = width - context.measureText(label).width;
+    context.fillText(label, Math.min(x + 3, room), AXIS / 2);
   }
 }
 
 function drawThread(context, thread, y, ink) {
   context.fillStyle = ink.ink;
-  context.fillText(fitted(context, threadLabel(thread), GUTTER - 12), 4, y + ROW / 2);
+  context.fillText(fitted(context, threadLabel(thread), gutter() - 12), 4, y + ROW / 2);
   const list = timeline.waitsOf.get(thread) ?? [];
-  const edge = GUTTER + timelineWidth();
+  const edge = gutter() + timelineWidth();
   // Waits that end within a pixel that has been drawn already would not be seen.
-  let covered = GUTTER;
+  let covered = gutter();
   for (let at = firstInView(list); at < list.length; at++) {
     const i = list[at];
     if (waits.start[i] > timeline.to) break;
-    const left = Math.max(xOf(waits.start[i]), GUTTER, covered);
-    const right = Math.min(Math.max(Math.ceil(xOf(waits.start[i] + waits.wait[i])), left + 1), edge);
-    if (right <= covered) continue;
+    const end = Math.ceil(xOf(waits.start[i] + waits.wait[i]));
+    if (end <= covered) continue;
+    const left = Math.max(Math.floor(xOf(waits.start[i])), gutter(), covered);
+    const right = Math.min(Math.max(end, left + 1), edge);
     const thin = data.kinds[waits.kind[i]].contention ? 2 : 5;
     context.fillStyle = lockColour(waits.lock[i]);
     context.fillRect(left, y + thin, right - left, ROW - 2 * thin);
@@ -105,7 +113,7 @@ function drawThread(context, thread, y, ink) {
       context.fillStyle = ink.ink;
       context.fillRect(right - 2, y + 1, 2, ROW - 2);
     }
-    covered = right;
+    covered = end;
   }
 }
 
@@ -124,7 +132,7 @@ function fitted(context, text, width) {
 
 function drawChosen(context, rows, width, ink) {
   const i = timeline.chosen;
-  const left = Math.max(xOf(waits.start[i]), GUTTER);
+  const left = Math.max(xOf(waits.start[i]), gutter());
   const right = Math.min(Math.max(xOf(waits.start[i] + waits.wait[i]), left + 2), width - 8);
   const y = AXIS + rows.indexOf(waits.thread[i]) * ROW;
   context.strokeStyle = ink.ink;

@@ -6,7 +6,7 @@ function waitAt(x, y) {
   const list = timeline.waitsOf.get(thread) ?? [];
   const slack = (3 * (timeline.to - timeline.from)) / timelineWidth();
   const at = d3.bisector((i) => waits.start[i] + waits.wait[i]).left(list, timeAt(x) - slack);
-  return at < list.length && waits.start[list[at]] <= timeAt(x) + slack && x >= GUTTER ? list[at] : NONE;
+  return at < list.length && waits.start[list[at]] <= timeAt(x) + slack && x >= gutter() ? list[at] : NONE;
 }
 
 function waitWords(i) {
@@ -104,7 +104,7 @@ function pointerUp(event) {
 
 function pointerMove(event) {
   if (timeline.drag) {
-    timeline.drag.to = Math.max(event.offsetX, GUTTER);
+    timeline.drag.to = Math.max(event.offsetX, gutter());
     drawTimeline();
     return;
   }
@@ -136,14 +136,14 @@ function startTimeline() {
   canvas.addEventListener("keydown", timelineKey);
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    const x = Math.max(event.offsetX, GUTTER);
+    const x = Math.max(event.offsetX, gutter());
     timeline.drag = { from: x, to: x };
   });
   canvas.addEventListener("pointermove", pointerMove);
   canvas.addEventListener("pointerup", pointerUp);
   canvas.addEventListener("pointerleave", () => { byId("tip").hidden = true; });
   canvas.addEventListener("wheel", (event) => {
-    if (event.shiftKey || event.offsetX < GUTTER) return;
+    if (event.shiftKey || event.offsetX < gutter()) return;
     event.preventDefault();
     zoomTimeline(event.deltaY > 0 ? 1.25 : 0.8, timeAt(event.offsetX));
   }, { passive: false });
