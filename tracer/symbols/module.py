@@ -16,6 +16,8 @@ SHF_ALLOC = 2
 LARGEST_MINI_DEBUG = 256 << 20
 """Bytes that .gnu_debugdata may unpack to."""
 
+MOST_BIASES_KEPT = 1024
+
 
 class Module:
     """`path` is the mapped file's in the target's mount namespace; `roots` are the folders below which its
@@ -26,6 +28,7 @@ class Module:
         self._source = source
         self.path = path
         self._roots = tuple(roots)
+        self._biases: dict[Mapping, int | None] = {}
 
     @property
     def name(self) -> str:
@@ -44,6 +47,13 @@ class Module:
 
     def bias(self, mapping: Mapping) -> int | None:
         """Run-time address minus the file's own address; None where the file cannot tell."""
+        if mapping not in self._biases:
+            if len(self._biases) >= MOST_BIASES_KEPT:
+                self._biases.clear()
+            self._biases[mapping] = self._bias(mapping)
+        return self._biases[mapping]
+
+    def _bias(self, mapping: Mapping) -> int | None:
         try:
             return self.elf.bias(mapping) if self.elf is not None else None
         except FileError:
