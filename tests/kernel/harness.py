@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -180,12 +180,29 @@ class Trace:
         return int(self.program["pid"])
 
 
-def trace(program: Program, folder: Path, *options: str | int | Path, prefix: Sequence[str] = ()) -> Trace:
-    """Attach, let the program work, stop; the program lives on."""
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Some that compete for the CPUs."""
+    with ExitStack() as stack:
+        for _ in range(processes):
+            process = stack.enter_context(subprocess.Popen(["sh", "-c", "while :; do :; done"]))
+            stack.callback(process.kill)
+        yield
+
+
+def trace(
+    program: Program,
+    folder: Path,
+    *options: str | int | Path,
+    prefix: Sequence[str] = (),
+    beside: AbstractContextManager[object] | None = None,
+) -> Trace:
+    """Attach, let the program work, `beside` something else, stop; the program lives on."""
     file = folder / "report.json"
     with attached(program.pid, "--json", file, "--quiet", *options, prefix=prefix) as lockwatch:
-        program.go()
-        own = program.result()
+        with beside or nullcontext():
+            program.go()
+            own = program.result()
         outcome = lockwatch.stop()
     assert outcome.status == 0, outcome.said
     return Trace(own, json.loads(file.read_text()), outcome)

@@ -7,6 +7,8 @@ import random
 import pytest
 from harness import ROOT, Build
 
+from tracer import abi
+
 TICK = 256
 DAY = 86_400 * 1_000_000_000
 WORD = 1 << 64
@@ -112,3 +114,26 @@ def test_when_a_wake_of_two_words_wakes_the_second(rules: ctypes.CDLL, number: i
     encoded = 1 << 28 | number << 24 | 7 << 12 | argument & 0xFFF
     for old in (-(1 << 31), argument - 1, argument, argument + 1, (1 << 31) - 1):
         assert bool(rules.wakes_second_word(encoded, old)) == compare(old, argument)
+
+
+WORD_UNCHANGED, RESUMED = abi.number("WAIT_WORD_UNCHANGED"), abi.number("WAIT_RESUMED")
+SEM_WAIT = (256 | 128 | 9, 0)  # FUTEX_CLOCK_REALTIME | FUTEX_PRIVATE_FLAG | FUTEX_WAIT_BITSET; the word is 0
+SOON, LATE = -1, 0  # of the time that a loser may run
+
+
+@pytest.mark.parametrize(
+    ("flags", "later", "releases", "same"),
+    [
+        (0, SOON, True, True),
+        (0, LATE, True, False),
+        (0, SOON, False, False),
+        (0, LATE, False, False),
+        (WORD_UNCHANGED, LATE, False, True),
+        (RESUMED, LATE, False, True),
+    ],
+)
+def test_when_a_second_sleep_for_a_semaphore_is_the_same_wait(
+    rules: ctypes.CDLL, flags: int, later: int, releases: bool, same: bool
+) -> None:
+    """Who has woken the word before was beaten to its token; who only takes has used the token up."""
+    assert bool(rules.goes_on_waiting(*SEM_WAIT, flags, ctypes.c_int64(later), releases)) == same

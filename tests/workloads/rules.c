@@ -40,3 +40,14 @@ int wakes_second_word(u32 encoded, s32 old)
 {
     return wakes_second(encoded, old);
 }
+
+/* Whether a thread that slept for `word` while it was `value` goes on with that wait when it makes the same call
+ * `later` ns after the time that the loser of a race may run.
+ */
+int goes_on_waiting(u32 operation, u32 value, u32 flags, s64 later, int releases)
+{
+    struct thread_state state = {.word = 8, .operation = operation, .value = value, .flags = flags};
+    struct futex_call call = {.word = 8, .operation = operation, .value = value};
+    struct registers at = {};
+    return continues(&state, &call, &at, RETRY_NS + later, releases);
+}
