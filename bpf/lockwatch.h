@@ -81,7 +81,7 @@ _Static_assert(sizeof(struct target) == 32, "target");
 
 enum phase { PHASE_IDLE, PHASE_BETWEEN, PHASE_ASLEEP };
 
-enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED, OUTCOME_FAILED };
+enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED };
 
 #define WAIT_WORD_UNCHANGED 1   /* the word still equalled val when the last sleep ended */
 #define WAIT_RESUMED 2          /* the kernel asked for the interrupted sleep to be resumed */

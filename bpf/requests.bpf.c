@@ -72,8 +72,8 @@ INLINE u64 request_of(u32 pid, u32 tid) {
 }
 
 #ifndef WITH_SCHED
-INLINE void starts_running(u64 now) {}
-INLINE void stops_running(struct call_event *event, u64 now) {}
+INLINE void starts_running(void) {}
+INLINE void stops_running(struct call_event *event) {}
 #endif
 
 /* virNetMessageDecodeHeader(message) */
@@ -120,7 +120,7 @@ int call_dispatched(struct pt_regs *ctx) {
     struct lock_owner owner = {ids.pid, call.lock_tid};
     if (calls.update(&ids.tid, &call) || owner_requests.update(&owner, &call.request))
         count(COUNTER_CALLS_LOST);
-    starts_running(call.dispatched);
+    starts_running();
     return 0;
 }
 
@@ -143,7 +143,7 @@ int reply_queued(struct pt_regs *ctx) {
     struct message_header header = {};
     read_user(&header, sizeof(header), (void *)(call->message + MESSAGE_HEADER));
     event.failed = header.status == STATUS_ERROR;
-    stops_running(&event, event.replied);
+    stops_running(&event);
     forget_call(call, ids);
     if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
         count(COUNTER_CALLS_LOST);

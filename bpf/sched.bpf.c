@@ -24,14 +24,14 @@ INLINE void add_run_queue(struct running *running, u64 task) {
     running->run_delay = delay;
 }
 
-INLINE void starts_running(u64 now) {
+INLINE void starts_running(void) {
     u64 task = (u64)current_task();
     struct running running = {.run_delay = run_delay(), .tid = current_ids().tid};
     if (running_calls.update(&task, &running))
         count(COUNTER_CALLS_LOST);
 }
 
-INLINE void stops_running(struct call_event *event, u64 now) {
+INLINE void stops_running(struct call_event *event) {
     u64 task = (u64)current_task();
     struct running *running = running_calls.lookup(&task);
     if (!running)

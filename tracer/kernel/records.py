@@ -228,7 +228,7 @@ HISTOGRAM_SLOTS = abi.number("HISTOGRAM_SLOTS")
 COMMAND_MASK, WAIT, WAIT_BITSET = 127, 0, 9  # of futex(2)
 FUTEX_WAITERS = 1 << 31
 
-OUTCOMES = ("woken", "timeout", "interrupted", "failed")  # by enum outcome
+OUTCOMES = ("woken", "timeout", "interrupted")  # by enum outcome
 
 
 def decode(raw: bytes) -> Event:

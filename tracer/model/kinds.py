@@ -43,7 +43,6 @@ class Outcome(str, Enum):
     WOKEN = "woken"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
-    FAILED = "failed"
     UNFINISHED = "unfinished"
 
     def __str__(self) -> str:

@@ -22,7 +22,10 @@ class Objects:
 
     @cached_property
     def outcomes(self) -> dict[int, Outcome]:
-        return {number: Outcome(name) for number, name in self._table("outcome")}
+        known = {
+            str(outcome): outcome for outcome in Outcome
+        }  # a recording may list more than its waits have
+        return {number: known[name] for number, name in self._table("outcome") if name in known}
 
     @cached_property
     def release_kinds(self) -> dict[int, ReleaseKind]:

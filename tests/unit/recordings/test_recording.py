@@ -142,7 +142,7 @@ def test_hostile_names_and_addresses_are_kept(tmp_path: Path) -> None:
     top = Frame(name, name, (1 << 64) - 1, (1 << 64) - 4096)
     lock = Lock(PID, (1 << 64) - 8, Kind.OTHER, name, name, name)
     stack = Stack((top,), StackEnd.TOO_DEEP)
-    wait = Wait(Thread(PID, 1, name), lock, Kind.OTHER, ZERO - 5, ZERO + 5, 1, Outcome.FAILED, stack)
+    wait = Wait(Thread(PID, 1, name), lock, Kind.OTHER, ZERO - 5, ZERO + 5, 1, Outcome.INTERRUPTED, stack)
     with Recording(record(tmp_path / "run.lockwatch", waits=(wait,))) as recording:
         (back,) = recording.waits()
     kept = "a\\udcff;'\x00\n<script>"
