@@ -1,7 +1,9 @@
 """Names locks while their process lives: its end takes the memory away that names are read from."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from tracer.blocking import BlockedFinder
@@ -19,11 +21,16 @@ LONGEST_NAMING_NS = 50_000_000
 SETTLED_NS = 100_000_000
 """A thread that has slept so long is looked at: what it waits for may have no other wait."""
 
+MOST_TRIES = 5
+"""A lock that is waited for just now is looked at: so often, since its waiter may wake meanwhile."""
+
 
 class Waits(Protocol):
     """The kernel side, as far as it is read here."""
 
     def threads(self) -> dict[int, raw.ThreadState]: ...
+
+    def thread(self, tid: int) -> raw.ThreadState | None: ...
 
     def first_stacks(self) -> dict[raw.WaitKey, int]: ...
 
@@ -44,6 +51,7 @@ class EarlyNames:
         self._finder = finder
         self._clock = clock
         self._named: set[tuple[int, int, int]] = set()
+        self._tries: Counter[tuple[int, int]] = Counter()
         self._due_ns = 0
 
     def tick(self) -> None:
@@ -54,6 +62,7 @@ class EarlyNames:
         waits, states = self._kernel.first_stacks(), self._kernel.threads()
         read = self._clock()
         self._name(waits, read + LONGEST_NAMING_NS)
+        self._look_at_waited(states)
         self._finder.find(states, read, SETTLED_NS)
         self._finder.forget_ended(states)
         self._due_ns = self._clock() + max(INTERVAL_NS, SHARE * (read - started))
@@ -68,3 +77,18 @@ class EarlyNames:
             self._named.add(what)
             site = self._resolver.site(way_of(key), stack)
             self._resolver.lock(key.pid, site, key.object, self._resolver.stack(stack))
+
+    def _look_at_waited(self, states: Mapping[int, raw.ThreadState]) -> None:
+        for tid, seen in states.items():
+            base = self._resolver.bases.get((seen.pid, seen.word))
+            if base is None or self._tries[seen.pid, base] >= MOST_TRIES:
+                continue
+            state = self._kernel.thread(tid)
+            if state is not None and state.word == seen.word and state.phase == raw.PHASE_ASLEEP:
+                self._tries[seen.pid, base] += 1
+                self._resolver.seen_waited(seen.pid, base, partial(self._still_asleep, tid, state.slept))
+
+    def _still_asleep(self, tid: int, slept: int) -> bool:
+        """In the sleep that began then."""
+        state = self._kernel.thread(tid)
+        return state is not None and state.phase == raw.PHASE_ASLEEP and state.slept == slept

@@ -133,6 +133,10 @@ class Resolver:
         if reference:
             self._objects[pid, site.base] = reference
 
+    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
+        """Looks at a lock that a thread waits for; `still` tells afterwards whether it still does."""
+        self._namer.seen_waited(pid, base, still)
+
     def _object(self, pid: int, base: int, object_class: int) -> int:
         return object_class if object_class not in (0, NOT_SOUGHT) else self._objects.get((pid, base), 0)
 

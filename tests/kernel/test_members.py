@@ -61,6 +61,22 @@ def test_paths(build: Build, variable: str, offset: int, path: str | None) -> No
     assert path_in(program, address_of(program, variable), offset) == path
 
 
+def paths_in(file: Path, name: str, offset: int) -> set[str | None]:
+    module = Module(os.open(file, os.O_RDONLY), str(file), ())
+    try:
+        return MemberFinder().class_paths(module, name, offset, lambda size: size > 0)
+    finally:
+        if module.elf is not None:
+            module.elf.close()
+
+
+def test_paths_in_classes(build: Build) -> None:
+    program = build("variables.cc")
+    assert paths_in(program, "Store", 8) == {".guard"}
+    assert paths_in(program, "Store", 0x1000) == {None}
+    assert paths_in(program, "Stor", 8) == paths_in(program, "store", 8) == set()
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_damaged_debug_information_gives_a_name_or_none(build: Build, tmp_path: Path, seed: int) -> None:
     program, damaged = build("variables.cc"), tmp_path / "damaged"
@@ -73,3 +89,6 @@ def test_damaged_debug_information_gives_a_name_or_none(build: Build, tmp_path: 
         found = path_in(damaged, address_of(program, variable), offset)
         assert found is None or isinstance(found, str)
         assert seed or found
+    paths = paths_in(damaged, "Store", 8)
+    assert all(path is None or isinstance(path, str) for path in paths)
+    assert seed or paths == {".guard"}

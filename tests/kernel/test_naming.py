@@ -78,6 +78,29 @@ def test_variables_and_their_members(named: Trace, name: str) -> None:
     assert lock["waits"] > 0
 
 
+HEAP_OBJECTS = {
+    "base": ("shop::Store.base_guard", "shop::Store+0x8", "shop::Store"),
+    "element": ("shop::Store.locks[1]", "shop::Store+0x78", "shop::Store"),
+    "box": ("shop::Box<shop::Account*>.guard", "shop::Box<shop::Account*>+0x38", "shop::Box<shop::Account*>"),
+    "account": ("shop::Account.guard", "shop::Account+0x8", "shop::Account"),
+    "shared": ("shop::Store.locks[2]", "shop::Store+0xa0", "shop::Store"),
+}
+
+
+@pytest.mark.parametrize("flags", [(), ("-s", "-g0")])
+def test_locks_in_objects_on_the_heap(build: Build, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """A stripped program's classes are known by its run-time type information."""
+    traced = run(build("heap_objects.cc", *flags), tmp_path)
+    locks = locks_at(traced.report, traced.pid)
+    for what, (with_members, stripped, class_name) in HEAP_OBJECTS.items():
+        lock = locks[traced.program[what]]
+        assert (lock["name"], lock["class"]) == (stripped if flags else with_members, class_name)
+    for what in ("pair", "plain"):
+        lock = locks[traced.program[what]]
+        assert lock["class"] is None
+        assert lock["name"].startswith("heap lock first waited for in ")
+
+
 def test_a_lock_on_a_stack(named: Trace) -> None:
     lock = locks_at(named.report, named.pid)[named.program["on_stack"]]
     assert lock["name"].startswith("lock on the stack of stack-owner/")

@@ -1,11 +1,12 @@
-"""The member of a variable that a lock is, by debug information: `.lock`, `[3].lock`.
+"""The member of a variable, or of a class, that a lock is, by debug information: `.lock`, `[3].lock`.
 
-A variable is found by its address in .debug_info, so that nothing is parsed but its own entry and its types.
+A variable is found by its address in .debug_info, a class by its name, so that nothing is parsed but its
+own entry and its types.
 """
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from elftools.dwarf.die import DIE
@@ -34,7 +35,9 @@ DAMAGE = (*ELF_DAMAGE, NotImplementedError)
 """What pyelftools raises for what is wrong, and for forms that it cannot follow."""
 
 LARGEST_DEBUG_INFO = 1 << 24
-MOST_PLACES = 16
+MOST_PLACES = 64
+LONGEST_NUMBER = 4
+"""Bytes of an abbreviation's number."""
 LONGEST_ENTRY = 96
 """Bytes of a variable's entry before its location."""
 
@@ -51,14 +54,29 @@ class MemberFinder:
     def path(self, module: Module, variable: int, offset: int) -> str | None:
         """What leads from the variable at the file's own address to the lock in it: "" where it is the lock
         itself; None where no debug information tells."""
-        key = module.build_id or module.path
-        if key not in self._debug_info:
-            self._debug_info[key] = _read(module)
-        found = self._debug_info[key]
+        found = self._of(module)
         try:
             return clean(path) if found and (path := found.path(variable, offset)) is not None else None
         except DAMAGE:
             return None
+
+    def class_paths(
+        self, module: Module, name: str, offset: int, fits: Callable[[int], bool]
+    ) -> set[str | None]:
+        """What leads to the lock at `offset`, in each class of that name whose size fits. None stands for one
+        that has no lock there."""
+        found = self._of(module)
+        try:
+            paths = set(found.class_paths(name.encode(), offset, fits)) if found else set()
+        except DAMAGE:
+            return set()
+        return {clean(path) if path is not None else None for path in paths}
+
+    def _of(self, module: Module) -> "_DebugInfo | None":
+        key = module.build_id or module.path
+        if key not in self._debug_info:
+            self._debug_info[key] = _read(module)
+        return self._debug_info[key]
 
 
 def _read(module: Module) -> "_DebugInfo | None":
@@ -75,6 +93,7 @@ def _read(module: Module) -> "_DebugInfo | None":
 class _DebugInfo:
     def __init__(self, elf: Elf, data: bytes) -> None:
         self._data = data
+        self._strings = section_of(elf, ".debug_str")
         self._dwarf: Any = elf.file.get_dwarf_info(follow_links=False)
 
     def path(self, variable: int, offset: int) -> str | None:
@@ -84,17 +103,33 @@ class _DebugInfo:
                 return _member_path(kind, offset)
         return None
 
+    def class_paths(self, name: bytes, offset: int, fits: Callable[[int], bool]) -> Iterator[str | None]:
+        for string in _places(self._strings, name + b"\0"):
+            for at in _places(self._data, struct.pack("<I", string)):
+                entry = self._class_with_name(at)
+                if entry is not None and fits(_size(entry) or 0):
+                    yield _member_path(entry, offset)
+
+    def _class_with_name(self, at: int) -> DIE | None:
+        """The class whose name lies at `at`: it comes first, behind the abbreviation's number."""
+        unit = self._dwarf.get_CU_containing(at)
+        for start in range(at - 1, max(at - LONGEST_NUMBER - 1, unit.cu_die_offset), -1):
+            try:
+                entry = DIE(unit, unit.dwarfinfo.debug_info_sec.stream, start)
+                name = entry.attributes.get("DW_AT_name")
+                if entry.tag in AGGREGATES and name is not None and name.offset == at:
+                    return entry
+            except DAMAGE:
+                continue
+        return None
+
     def _entries(self, variable: int) -> Iterator[DIE]:
         """The variable's entries: those whose location is the expression DW_OP_addr `variable`."""
         location = struct.pack("<BBQ", 9, 3, variable)
-        at = self._data.find(location)
-        for _ in range(MOST_PLACES):
-            if at < 0:
-                return
+        for at in _places(self._data, location):
             entry = self._entry_with_location(at)
             if entry is not None:
                 yield entry
-            at = self._data.find(location, at + 1)
 
     def _entry_with_location(self, at: int) -> DIE | None:
         """The variable whose location attribute lies at `at`; where it begins is found by trying."""
@@ -108,6 +143,16 @@ class _DebugInfo:
             except DAMAGE:
                 continue
         return None
+
+
+def _places(data: bytes, wanted: bytes) -> Iterator[int]:
+    """Where `wanted` occurs; the first few times."""
+    at = data.find(wanted)
+    for _ in range(MOST_PLACES):
+        if at < 0:
+            return
+        yield at
+        at = data.find(wanted, at + 1)
 
 
 def _type_of(entry: DIE) -> DIE | None:

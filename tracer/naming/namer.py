@@ -4,21 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tracer.errors import LockwatchError
-from tracer.memory import Memory
 from tracer.model.kinds import Kind
 from tracer.model.locks import Lock
 from tracer.model.stacks import Stack
 from tracer.naming import places, sites
-from tracer.naming.domains import DOMAIN_CLASS, LIST_CLASS, DomainNames
-from tracer.naming.exports import exported_address
+from tracer.naming.domains import DOMAIN_CLASS
 from tracer.naming.gil import RUNTIME, gil_part
-from tracer.naming.jobs import Jobs
 from tracer.naming.members import MemberFinder
-from tracer.naming.objects import Instance, ObjectClass, Objects
+from tracer.naming.objects import Instance, ObjectClass
 from tracer.naming.pools import pool_job
-from tracer.naming.reading import Reader
+from tracer.naming.target import Target
 from tracer.process import Process, thread_ids, thread_name
-from tracer.symbols.module import Module
 from tracer.symbols.names import clean, readable
 from tracer.symbols.symbolizer import Symbolizer
 
@@ -39,18 +35,6 @@ class Name:
     weak: bool = False
 
 
-@dataclass(slots=True)
-class _Target:
-    pid: int
-    memory: Reader
-    mappings: places.Mappings
-    stacks: places.Stacks
-    objects: Objects
-    domains: DomainNames
-    jobs: Jobs
-    arenas: int = 0
-
-
 class Namer:
     """Names locks of watched processes. Never raises for what a target's memory holds, or no longer holds."""
 
@@ -66,14 +50,16 @@ class Namer:
         self._object_names = object_names
         self._labels = labels
         self._members = MemberFinder()
-        self._targets: dict[int, _Target] = {}
+        self._targets: dict[int, Target] = {}
         self._names: dict[tuple[int, int, Kind, int], Name] = {}
 
     def watch(self, pid: int) -> tuple[ObjectClass, ...]:
         """Begins with a process that the symbolizer watches. Returns its classes, for the kernel side."""
         if pid not in self._targets and pid in self._processes:
             try:
-                self._targets[pid] = self._target(self._processes[pid])
+                self._targets[pid] = Target(
+                    self._processes[pid], self._symbolizer, self._members, self._object_names
+                )
             except LockwatchError:
                 return ()
         return self.refresh(pid)
@@ -81,21 +67,7 @@ class Namer:
     def refresh(self, pid: int) -> tuple[ObjectClass, ...]:
         """Reads mappings and classes anew. Returns the classes that are new, for the kernel side."""
         target = self._targets.get(pid)
-        if target is None:
-            return ()
-        target.mappings.refresh()
-        found = (*target.objects.refresh(), *self._label_domains(target))
-        target.jobs.look()
-        return found
-
-    def _label_domains(self, target: _Target) -> tuple[ObjectClass, ...]:
-        """Lets the kernel side read the names of libvirt's domains, once it is known where they are."""
-        list_class = target.objects.of_name(LIST_CLASS)
-        domain_class = target.objects.of_name(DOMAIN_CLASS)
-        if not self._object_names or list_class is None or domain_class is None or domain_class.label_holder:
-            return ()
-        offsets = target.domains.find(list_class, domain_class, target.mappings.all)
-        return target.objects.label(DOMAIN_CLASS, *offsets) if offsets is not None else ()
+        return target.refresh() if target is not None else ()
 
     def saw_blocked(self, pid: int, word: int, base: int, kind: Kind) -> int:
         """Looks at a lock that a thread waits for just now: what it lies in, or belongs to, is alive.
@@ -109,12 +81,11 @@ class Namer:
             target.jobs.waited_for_now(base)
         return target.objects.reference_at(word)
 
-    def _job_owners(self, target: _Target) -> dict[int, str]:
-        list_class = target.objects.of_name(LIST_CLASS)
-        domain_class = target.objects.of_name(DOMAIN_CLASS)
-        if not self._object_names or list_class is None or domain_class is None:
-            return {}
-        return target.domains.by_pointer(list_class, domain_class, target.mappings.all)
+    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
+        """Looks at a lock that a thread waits for; `still` tells afterwards whether it still does."""
+        target = self._targets.get(pid)
+        if target is not None:
+            target.heap.seen_waited(base, still)
 
     def lock(self, pid: int, base: int, kind: Kind, object_class: int, stack: Stack) -> Lock:
         """The lock at `base`. `object_class` is the kernel side's reference to its object, 0 where it knew
@@ -129,29 +100,6 @@ class Namer:
                 self._names[key] = found
         return Lock(pid, base, kind.of_lock, clean(found.name), clean(found.identity), found.class_name)
 
-    def _target(self, process: Process) -> _Target:
-        memory = Memory(process.pid)
-
-        def exported(name: str) -> int | None:
-            return exported_address(self._symbolizer, process.pid, name)
-
-        return _Target(
-            process.pid,
-            memory,
-            places.Mappings(process.pid),
-            places.Stacks(
-                process, memory, lambda: exported("_rtld_global"), lambda: self._modules(process.pid)
-            ),
-            Objects(memory, exported),
-            DomainNames(memory),
-            Jobs(lambda: self._job_owners(self._targets[process.pid])),
-        )
-
-    def _modules(self, pid: int) -> dict[int, Module]:
-        """The process's files by their bias."""
-        biased = ((module.bias(mapping), module) for mapping, module in self._symbolizer.modules(pid))
-        return {bias: module for bias, module in biased if bias is not None}
-
     def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:
         target = self._targets.get(pid)
         if target is None:
@@ -164,11 +112,12 @@ class Namer:
             self._in_file(target, base)
             or self._of_thread(target, base, kind, stack)
             or self._of_object(target, base, kind, reference)
+            or _of_heap(target, base, kind)
             or self._of_pool(target, base, kind, stack)
             or self._by_site(base, kind, stack)
         )
 
-    def _in_file(self, target: _Target, base: int) -> Name | None:
+    def _in_file(self, target: Target, base: int) -> Name | None:
         """A variable, or a place in a file or in shared memory."""
         symbol = self._symbolizer.data_symbol(target.pid, base)
         if symbol is not None:
@@ -184,7 +133,7 @@ class Namer:
         place = places.in_file(mapping, base)
         return Name(place, place)
 
-    def _variable(self, target: _Target, base: int, variable: str, offset: int, module: str) -> Name:
+    def _variable(self, target: Target, base: int, variable: str, offset: int, module: str) -> Name:
         place = f"{variable}+{offset:#x}" if offset else variable
         part = gil_part(target.memory, base - offset, base) if variable == RUNTIME else None
         if part is not None:
@@ -201,7 +150,7 @@ class Namer:
             return None
         return self._members.path(place.module, base - place.bias - offset, offset)
 
-    def _of_thread(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
+    def _of_thread(self, target: Target, base: int, kind: Kind, stack: Stack) -> Name | None:
         mapping = target.mappings.find(base)
         thread = target.stacks.thread(mapping, base) if mapping is not None else None
         if kind is Kind.JOIN:
@@ -214,7 +163,7 @@ class Namer:
             return variable
         return Name(f"lock on the stack of {thread}", sites.in_words("lock on a stack", stack), weak=True)
 
-    def _thread_local(self, target: _Target, base: int) -> Name | None:
+    def _thread_local(self, target: Target, base: int) -> Name | None:
         """A thread's own copy of a variable."""
         found = target.stacks.variable(base)
         if found is None:
@@ -228,7 +177,7 @@ class Namer:
         place = readable(symbol.name) + (f"+{inside:#x}" if inside else "")
         return Name(f"{place} of {thread}", f"{module}:{place}")
 
-    def _of_object(self, target: _Target, base: int, kind: Kind, reference: int) -> Name | None:
+    def _of_object(self, target: Target, base: int, kind: Kind, reference: int) -> Name | None:
         instance = target.objects.instance(reference)
         if instance is None or not 0 <= base - instance.address < instance.type.instance_size:
             return None
@@ -238,7 +187,7 @@ class Namer:
         labelled = f'{class_name} "{label}"' if label else class_name
         return Name(labelled + member, class_name + member, class_name, weak=bool(label))
 
-    def _of_pool(self, target: _Target, base: int, kind: Kind, stack: Stack) -> Name | None:
+    def _of_pool(self, target: Target, base: int, kind: Kind, stack: Stack) -> Name | None:
         caller = sites.first_caller(stack)
         if caller is None or not caller.module.startswith(LIBVIRT):
             return None
@@ -248,7 +197,7 @@ class Namer:
         name = f'virThreadPool "{job}"' + _suffix(kind)
         return Name(name, name, "virThreadPool")
 
-    def _arena(self, target: _Target, base: int) -> Name:
+    def _arena(self, target: Target, base: int) -> Name:
         if self._symbolizer.module_of(target.pid, base) is not None:
             return Name("malloc main arena", "malloc main arena")
         target.arenas += 1
@@ -268,6 +217,15 @@ class Namer:
 
 def _member(instance: Instance, base: int, kind: Kind) -> str:
     return instance.member(base) + _suffix(kind)
+
+
+def _of_heap(target: Target, base: int, kind: Kind) -> Name | None:
+    """A member of a C++ object."""
+    member = target.heap.member(base)
+    if member is None:
+        return None
+    name = member.class_name + member.path + _suffix(kind)
+    return Name(name, name, member.class_name, weak=True)
 
 
 def _job(domain: str | None) -> Name:

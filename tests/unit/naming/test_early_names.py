@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from tracer.blocking import BlockedFinder
-from tracer.early_names import INTERVAL_NS, LONGEST_NAMING_NS, SETTLED_NS, SHARE, EarlyNames
+from tracer.early_names import INTERVAL_NS, LONGEST_NAMING_NS, MOST_TRIES, SETTLED_NS, SHARE, EarlyNames
 from tracer.kernel import records as raw
 from tracer.model.kinds import Kind
 from tracer.model.stacks import NO_STACK, Stack
@@ -22,6 +22,10 @@ class Recorded:
         self.named: list[tuple[int, int, int]] = []
         self.looks: list[int] = []
         self.least: set[int] = set()
+        self.sleepers: dict[int, raw.ThreadState] = {}
+        self.seen_asleep: list[tuple[int, int, bool]] = []
+        self.wakes = False
+        self.bases: dict[tuple[int, int], int] = {}
         self._read_ns = read_ns
         self._name_ns = name_ns
 
@@ -31,7 +35,23 @@ class Recorded:
         return dict(self.waits)
 
     def threads(self) -> dict[int, raw.ThreadState]:
-        return {}
+        return dict(self.sleepers)
+
+    def thread(self, tid: int) -> raw.ThreadState | None:
+        state = self.sleepers.get(tid)
+        if state is not None and self.wakes:
+            self.sleepers[tid] = state._replace(slept=state.slept + 1)
+        return state
+
+    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
+        self.seen_asleep.append((pid, base, still()))
+
+    def sleep(self, tid: int, word: int, phase: int = raw.PHASE_ASLEEP) -> None:
+        fields = dict.fromkeys(raw.ThreadState._fields, 0)
+        self.sleepers[tid] = raw.ThreadState(
+            **fields | {"pid": PID, "word": word, "slept": 5, "phase": phase}
+        )
+        self.bases[PID, word] = word
 
     def stack(self, stack_id: int) -> Stack:
         return NO_STACK
@@ -99,3 +119,21 @@ def test_naming_stops_when_it_takes_long_and_goes_on_later() -> None:
     look_again(recorded, names)
     look_again(recorded, names)
     assert [word for _, word, _ in recorded.named] == list(range(64, 64 + 80, 8))
+
+
+def test_a_lock_that_is_waited_for_now_is_looked_at_a_few_times() -> None:
+    recorded = Recorded()
+    names = recorded.early_names()
+    recorded.sleep(1, 64)
+    recorded.sleep(2, 128, raw.PHASE_BETWEEN)
+    for _ in range(20):
+        look_again(recorded, names)
+    assert recorded.seen_asleep == [(PID, 64, True)] * MOST_TRIES
+
+
+def test_a_waiter_that_woke_meanwhile_is_told_of() -> None:
+    recorded = Recorded()
+    recorded.sleep(1, 64)
+    recorded.wakes = True
+    recorded.early_names().tick()
+    assert recorded.seen_asleep == [(PID, 64, False)]

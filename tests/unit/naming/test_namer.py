@@ -8,7 +8,7 @@ from gobject_memory import DERIVED_CLASS, gobject_memory
 
 from tracer.model.kinds import Kind
 from tracer.model.stacks import NO_STACK, Frame, Stack, StackEnd
-from tracer.naming import exports, namer, places
+from tracer.naming import exports, places, target
 from tracer.naming.namer import Namer
 from tracer.process import Mapping, Process
 from tracer.symbols.symbolizer import Symbolizer
@@ -51,8 +51,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> FakeMemory:
         "g_type_fundamental": 0x20000,
         "g_quark_to_string": 0x21000,
     }.get(name)
-    monkeypatch.setattr(namer, "Memory", lambda pid: memory)
-    monkeypatch.setattr(namer, "exported_address", functions)
+    monkeypatch.setattr(target, "Memory", lambda pid: memory)
+    monkeypatch.setattr(target, "exported_address", functions)
     monkeypatch.setattr(places, "read_mappings", lambda pid: MAPPINGS)
     monkeypatch.setattr(places.Mappings.__init__, "__defaults__", (lambda pid: MAPPINGS,))
     assert exports.HOMES
