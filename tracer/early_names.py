@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tracer.blocking import BlockedFinder
 from tracer.kernel import records as raw
-from tracer.resolving import Resolver
+from tracer.resolving import Resolver, Site
 from tracer.totals import way_of
 
 INTERVAL_NS = 100_000_000
@@ -51,6 +51,7 @@ class EarlyNames:
         self._finder = finder
         self._clock = clock
         self._named: set[tuple[int, int, int]] = set()
+        self._sites: dict[tuple[int, int], Site] = {}
         self._tries: Counter[tuple[int, int]] = Counter()
         self._due_ns = 0
 
@@ -75,18 +76,18 @@ class EarlyNames:
             if self._clock() >= end_ns:
                 return
             self._named.add(what)
-            site = self._resolver.site(way_of(key), stack)
+            site = self._sites[key.pid, key.word] = self._resolver.site(way_of(key), stack)
             self._resolver.lock(key.pid, site, key.object, self._resolver.stack(stack))
 
     def _look_at_waited(self, states: Mapping[int, raw.ThreadState]) -> None:
         for tid, seen in states.items():
-            base = self._resolver.bases.get((seen.pid, seen.word))
-            if base is None or self._tries[seen.pid, base] >= MOST_TRIES:
+            site = self._sites.get((seen.pid, seen.word))
+            if site is None or self._tries[seen.pid, site.base] >= MOST_TRIES:
                 continue
             state = self._kernel.thread(tid)
             if state is not None and state.word == seen.word and state.phase == raw.PHASE_ASLEEP:
-                self._tries[seen.pid, base] += 1
-                self._resolver.seen_waited(seen.pid, base, partial(self._still_asleep, tid, state.slept))
+                self._tries[seen.pid, site.base] += 1
+                self._resolver.seen_waited(seen.pid, site, partial(self._still_asleep, tid, state.slept))
 
     def _still_asleep(self, tid: int, slept: int) -> bool:
         """In the sleep that began then."""

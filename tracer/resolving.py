@@ -133,9 +133,9 @@ class Resolver:
         if reference:
             self._objects[pid, site.base] = reference
 
-    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
+    def seen_waited(self, pid: int, site: Site, still: Callable[[], bool]) -> None:
         """Looks at a lock that a thread waits for; `still` tells afterwards whether it still does."""
-        self._namer.seen_waited(pid, base, still)
+        self._namer.seen_waited(pid, site.base, site.kind, still)
 
     def _object(self, pid: int, base: int, object_class: int) -> int:
         return object_class if object_class not in (0, NOT_SOUGHT) else self._objects.get((pid, base), 0)
@@ -161,9 +161,9 @@ class Resolver:
         if facts is None:
             return self.lock_of_word(pid, base)
         kind = max(facts.kinds, key=lambda each: facts.kinds[each])
-        object_class = common_object(facts.objects)
+        object_class, *others = common_objects(facts.objects)
         stack = self.stack(max(facts.stacks, key=lambda each: facts.stacks[each]))
-        return self._namer.lock(pid, base, kind, self._object(pid, base, object_class), stack)
+        return self._namer.lock(pid, base, kind, self._object(pid, base, object_class), stack, others)
 
     def owner(self, pid: int, own_id: int, confirmed: bool) -> Owner | None:
         """The thread that a lock named; None where that is no thread of the process."""
@@ -188,13 +188,14 @@ class Resolver:
         )
 
 
-def common_object(objects: Mapping[int, int]) -> int:
-    """Of the references to objects that a lock lay in, with the ns waited under each, what names it best.
+def common_objects(objects: Mapping[int, int]) -> list[int]:
+    """Of the references to objects that a lock lay in, with the ns waited under each, those that name it
+    best: one, or where objects with different labels have lain in the same place one after the other, all of
+    them, the heaviest first.
 
-    In a trace's first moments classes are still being looked for: that says nothing. Where objects with
-    different labels have lain in the same place one after the other, the label is left out.
+    In a trace's first moments classes are still being looked for: that says nothing.
     """
     heaviest = max(objects, key=lambda each: (each != NOT_SOUGHT, objects[each]))
     unlabelled = heaviest & LABEL_MASK
-    alike = {each for each in objects if each & LABEL_MASK == unlabelled and each != unlabelled}
-    return heaviest if len(alike) < 2 else unlabelled
+    alike = [each for each in objects if each & LABEL_MASK == unlabelled and each != unlabelled]
+    return sorted(alike, key=lambda each: -objects[each]) if len(alike) > 1 else [heaviest]

@@ -149,7 +149,7 @@ def test_jobs_of_one_domain_are_contention(tmp_path: Path) -> None:
     jobs = [lock for lock in traced.report["locks"] if lock["kind"] == "job"]
     assert len(jobs) == 1
     assert jobs[0]["contention"]
-    assert "virDomainObj" in jobs[0]["identity"]
+    assert (jobs[0]["name"], jobs[0]["identity"]) == ('virDomainObj "lab-shared" job', "virDomainObj job")
     for api in ("virDomainResume", "virDomainSuspend"):
         assert jobs[0]["identity"] in {lock["identity"] for lock in traced.requests[api]["locks"]}
         assert traced.requests[api]["errors"] == traced.of_clients(api, "errors")

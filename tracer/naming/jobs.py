@@ -16,30 +16,32 @@ class Jobs:
 
     A job that is waited for just now is its domain's. Of a wait that is over, the domain may be gone, and its
     memory another domain's: it counts only where the same domain had the job before the wait's end and has it
-    now. A place that was two domains' is no one's.
+    now. A place may have been several domains' in turn.
     """
 
     def __init__(self, owners: Owners, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._owners = owners
         self._clock = clock
         self._earlier: deque[tuple[int, dict[int, str]]] = deque(maxlen=4)
-        self._domains: dict[int, str] = {}
+        self._domains: dict[int, tuple[str, ...]] = {}
 
     def look(self) -> None:
         """To be called every now and then: what is seen now tells of waits that end later."""
         self._earlier.append((self._clock(), self._owners()))
 
-    def waited_for_now(self, job: int) -> None:
-        """A thread waits for the job while this is called."""
-        self._learn(job, self._owners().get(job))
+    def waited_for_now(self, job: int, still: Callable[[], bool] = lambda: True) -> None:
+        """A thread waits for the job while this is called; `still` tells afterwards whether it still does."""
+        domain = self._owners().get(job)
+        if still():
+            self._learn(job, domain)
 
-    def domain(self, job: int) -> str | None:
-        """The domain of a job that was waited for; None where it is not certain."""
+    def domains(self, job: int) -> tuple[str, ...]:
+        """The domains of a job that was waited for, as far as they are certain."""
         if job not in self._domains:
             before = self._before(job)
             if before is not None and before == self._owners().get(job):
                 self._learn(job, before)
-        return self._domains.get(job) or None
+        return self._domains.get(job, ())
 
     def _before(self, job: int) -> str | None:
         now = self._clock()
@@ -47,5 +49,6 @@ class Jobs:
         return settled[-1].get(job) if settled else None
 
     def _learn(self, job: int, domain: str | None) -> None:
-        if domain is not None and self._domains.setdefault(job, domain) != domain:
-            self._domains[job] = ""
+        known = self._domains.get(job, ())
+        if domain is not None and domain not in known:
+            self._domains[job] = (*known, domain)

@@ -1,6 +1,6 @@
 """The best name that a lock can have, and the identity that it keeps from run to run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tracer.errors import LockwatchError
@@ -23,6 +23,7 @@ Labels = Callable[[int, int], str | None]
 
 LIBVIRT = "libvirt"
 MOST_NAMES_KEPT = 100_000
+MOST_LABELS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,37 +82,48 @@ class Namer:
             target.jobs.waited_for_now(base)
         return target.objects.reference_at(word)
 
-    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
+    def seen_waited(self, pid: int, base: int, kind: Kind, still: Callable[[], bool]) -> None:
         """Looks at a lock that a thread waits for; `still` tells afterwards whether it still does."""
         target = self._targets.get(pid)
-        if target is not None:
+        if target is not None and kind is Kind.JOB:
+            target.jobs.waited_for_now(base, still)
+        elif target is not None:
             target.heap.seen_waited(base, still)
 
-    def lock(self, pid: int, base: int, kind: Kind, object_class: int, stack: Stack) -> Lock:
+    def lock(
+        self,
+        pid: int,
+        base: int,
+        kind: Kind,
+        object_class: int,
+        stack: Stack,
+        others: Sequence[int] = (),
+    ) -> Lock:
         """The lock at `base`. `object_class` is the kernel side's reference to its object, 0 where it knew
-        none; `stack` is where it is waited for most, or was first."""
+        none, and `others` are those to objects of that class which have lain there at other times; `stack` is
+        where it is waited for most, or was first."""
         key = (pid, base, kind.of_lock, object_class)
         found = self._names.get(key)
         if found is None:
-            found = self._name(pid, base, kind.of_lock, object_class, stack)
+            found = self._name(pid, base, kind.of_lock, (object_class, *others), stack)
             if len(self._names) >= MOST_NAMES_KEPT:
                 self._names.clear()
             if not found.weak:
                 self._names[key] = found
         return Lock(pid, base, kind.of_lock, clean(found.name), clean(found.identity), found.class_name)
 
-    def _name(self, pid: int, base: int, kind: Kind, reference: int, stack: Stack) -> Name:
+    def _name(self, pid: int, base: int, kind: Kind, references: Sequence[int], stack: Stack) -> Name:
         target = self._targets.get(pid)
         if target is None:
             return self._by_site(base, kind, stack)
         if kind is Kind.ARENA:
             return self._arena(target, base)
         if kind is Kind.JOB:
-            return _job(target.jobs.domain(base))
+            return _job(target.jobs.domains(base))
         return (
             self._in_file(target, base)
             or self._of_thread(target, base, kind, stack)
-            or self._of_object(target, base, kind, reference)
+            or self._of_object(target, base, kind, references)
             or _of_heap(target, base, kind)
             or self._of_pool(target, base, kind, stack)
             or self._by_site(base, kind, stack)
@@ -177,15 +189,17 @@ class Namer:
         place = readable(symbol.name) + (f"+{inside:#x}" if inside else "")
         return Name(f"{place} of {thread}", f"{module}:{place}")
 
-    def _of_object(self, target: Target, base: int, kind: Kind, reference: int) -> Name | None:
-        instance = target.objects.instance(reference)
+    def _of_object(self, target: Target, base: int, kind: Kind, references: Sequence[int]) -> Name | None:
+        instance = target.objects.instance(references[0])
         if instance is None or not 0 <= base - instance.address < instance.type.instance_size:
             return None
         member = _member(instance, base, kind)
         class_name = instance.type.name
-        label = self._labels(target.pid, reference) if self._labels and self._object_names else None
-        labelled = f'{class_name} "{label}"' if label else class_name
-        return Name(labelled + member, class_name + member, class_name, weak=bool(label))
+        labels = list(dict.fromkeys(filter(None, (self._label(target.pid, each) for each in references))))
+        return Name(labelled(class_name, labels) + member, class_name + member, class_name, weak=bool(labels))
+
+    def _label(self, pid: int, reference: int) -> str | None:
+        return self._labels(pid, reference) if self._labels and self._object_names else None
 
     def _of_pool(self, target: Target, base: int, kind: Kind, stack: Stack) -> Name | None:
         caller = sites.first_caller(stack)
@@ -228,10 +242,17 @@ def _of_heap(target: Target, base: int, kind: Kind) -> Name | None:
     return Name(name, name, member.class_name, weak=True)
 
 
-def _job(domain: str | None) -> Name:
-    """The job of a domain; None: it is not certain of which."""
+def _job(domains: Sequence[str]) -> Name:
+    """The job of a domain, or of several in turn."""
     identity = f"{DOMAIN_CLASS} job"
-    return Name(f'{DOMAIN_CLASS} "{domain}" job' if domain else identity, identity, DOMAIN_CLASS, weak=True)
+    return Name(f"{labelled(DOMAIN_CLASS, domains)} job", identity, DOMAIN_CLASS, weak=True)
+
+
+def labelled(class_name: str, labels: Sequence[str]) -> str:
+    """`virDomainObj "vm-7", "vm-8" and 3 more`: the objects that were at one place, one after the other."""
+    shown = ", ".join(f'"{label}"' for label in labels[:MOST_LABELS])
+    more = f" and {len(labels) - MOST_LABELS} more" if len(labels) > MOST_LABELS else ""
+    return f"{class_name} {shown}{more}" if labels else class_name
 
 
 def _suffix(kind: Kind) -> str:

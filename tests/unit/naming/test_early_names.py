@@ -25,7 +25,6 @@ class Recorded:
         self.sleepers: dict[int, raw.ThreadState] = {}
         self.seen_asleep: list[tuple[int, int, bool]] = []
         self.wakes = False
-        self.bases: dict[tuple[int, int], int] = {}
         self._read_ns = read_ns
         self._name_ns = name_ns
 
@@ -43,15 +42,15 @@ class Recorded:
             self.sleepers[tid] = state._replace(slept=state.slept + 1)
         return state
 
-    def seen_waited(self, pid: int, base: int, still: Callable[[], bool]) -> None:
-        self.seen_asleep.append((pid, base, still()))
+    def seen_waited(self, pid: int, site: Site, still: Callable[[], bool]) -> None:
+        self.seen_asleep.append((pid, site.base, still()))
 
     def sleep(self, tid: int, word: int, phase: int = raw.PHASE_ASLEEP) -> None:
         fields = dict.fromkeys(raw.ThreadState._fields, 0)
         self.sleepers[tid] = raw.ThreadState(
             **fields | {"pid": PID, "word": word, "slept": 5, "phase": phase}
         )
-        self.bases[PID, word] = word
+        self.wait_for(word)
 
     def stack(self, stack_id: int) -> Stack:
         return NO_STACK

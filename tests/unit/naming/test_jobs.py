@@ -26,21 +26,21 @@ def test_a_job_that_is_waited_for_now(daemon: Daemon) -> None:
     daemon.owners[JOB] = "vm-1"
     daemon.jobs.waited_for_now(JOB)
     daemon.owners.clear()
-    assert daemon.jobs.domain(JOB) == "vm-1"
-    assert daemon.jobs.domain(OTHER) is None
+    assert daemon.jobs.domains(JOB) == ("vm-1",)
+    assert daemon.jobs.domains(OTHER) == ()
 
 
 def test_a_job_that_a_domain_had_before_and_has_now(daemon: Daemon) -> None:
     daemon.owners[JOB] = "vm-1"
     daemon.jobs.look()
     daemon.pass_time()
-    assert daemon.jobs.domain(JOB) == "vm-1"
+    assert daemon.jobs.domains(JOB) == ("vm-1",)
 
 
 def test_what_was_seen_just_now_tells_nothing_of_the_past(daemon: Daemon) -> None:
     daemon.owners[JOB] = "vm-1"
     daemon.jobs.look()
-    assert daemon.jobs.domain(JOB) is None
+    assert daemon.jobs.domains(JOB) == ()
 
 
 def test_a_job_that_passed_to_another_domain(daemon: Daemon) -> None:
@@ -48,11 +48,17 @@ def test_a_job_that_passed_to_another_domain(daemon: Daemon) -> None:
     daemon.jobs.look()
     daemon.pass_time()
     daemon.owners[JOB] = "vm-2"
-    assert daemon.jobs.domain(JOB) is None
+    assert daemon.jobs.domains(JOB) == ()
 
 
-def test_a_place_that_was_two_domains_is_no_ones(daemon: Daemon) -> None:
+def test_a_place_that_was_two_domains(daemon: Daemon) -> None:
     for name in ("vm-1", "vm-2", "vm-1"):
         daemon.owners[JOB] = name
         daemon.jobs.waited_for_now(JOB)
-    assert daemon.jobs.domain(JOB) is None
+    assert daemon.jobs.domains(JOB) == ("vm-1", "vm-2")
+
+
+def test_a_thread_that_woke_meanwhile_tells_nothing(daemon: Daemon) -> None:
+    daemon.owners[JOB] = "vm-1"
+    daemon.jobs.waited_for_now(JOB, lambda: False)
+    assert daemon.jobs.domains(JOB) == ()

@@ -6,6 +6,7 @@ import pytest
 from fake_memory import FakeMemory
 from gobject_memory import DERIVED_CLASS, gobject_memory
 
+from tracer import abi
 from tracer.model.kinds import Kind
 from tracer.model.stacks import NO_STACK, Frame, Stack, StackEnd
 from tracer.naming import exports, places, target
@@ -74,6 +75,25 @@ def test_an_object(watched: Namer) -> None:
     lock = watched.lock(PID, OBJECT + 24, Kind.MUTEX, reference, STACK)
     assert (lock.name, lock.identity) == ('virDomainObj "vm-7"', "virDomainObj")
     assert lock.class_name == "virDomainObj"
+
+
+def test_objects_that_were_at_one_place_one_after_the_other(memory: FakeMemory) -> None:
+    shift = abi.number("OBJECT_LABEL_SHIFT")
+    names = {1: "vm-1", 2: "vm-2", 3: "vm-3", 4: "vm-1"}
+    several = Namer(FakeSymbolizer(), [PROCESS], True, lambda pid, reference: names.get(reference >> shift))
+    several.watch(PID)
+    plain = several.saw_blocked(PID, OBJECT + 24, OBJECT + 24, Kind.MUTEX)
+    references = [plain | label << shift for label in names]
+
+    def name(count: int) -> str:
+        first, *others = references[:count]
+        lock = several.lock(PID, OBJECT + 24, Kind.MUTEX, first, STACK, others)
+        assert lock.identity == "virDomainObj"
+        return lock.name
+
+    assert name(1) == 'virDomainObj "vm-1"'
+    assert name(2) == 'virDomainObj "vm-1", "vm-2"'
+    assert name(3) == name(4) == 'virDomainObj "vm-1", "vm-2" and 1 more'
 
 
 def test_members_of_an_object(watched: Namer) -> None:
