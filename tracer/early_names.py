@@ -21,7 +21,7 @@ LONGEST_NAMING_NS = 50_000_000
 SETTLED_NS = 100_000_000
 """A thread that has slept so long is looked at: what it waits for may have no other wait."""
 
-MOST_TRIES = 5
+MOST_TRIES = 20
 """A lock that is waited for just now is looked at: so often, since its waiter may wake meanwhile."""
 
 

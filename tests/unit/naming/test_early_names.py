@@ -125,7 +125,7 @@ def test_a_lock_that_is_waited_for_now_is_looked_at_a_few_times() -> None:
     names = recorded.early_names()
     recorded.sleep(1, 64)
     recorded.sleep(2, 128, raw.PHASE_BETWEEN)
-    for _ in range(20):
+    for _ in range(2 * MOST_TRIES):
         look_again(recorded, names)
     assert recorded.seen_asleep == [(PID, 64, True)] * MOST_TRIES
 
