@@ -49,6 +49,15 @@ def folded_lines(file: Path) -> list[tuple[list[str], int]]:
     return [(frames.split(";"), int(number)) for frames, number in lines]
 
 
+def test_each_release_site_of_a_lock_is_one_row(report: dict[str, Any]) -> None:
+    sites = [
+        (site["lock"], site["what"], site["thread"], json.dumps(site["frames"]))
+        for site in report["release_sites"]
+    ]
+    assert {what for _, what, *_ in sites} >= {"release", "signal"}
+    assert len(set(sites)) == len(sites)
+
+
 def test_the_schema(report: dict[str, Any]) -> None:
     assert report["schema"] == "lockwatch.report/1"
     assert {lock["kind"] for lock in report["locks"]} >= {"mutex", "rwlock", "sem"}

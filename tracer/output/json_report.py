@@ -11,6 +11,7 @@ from tracer.model.requests import RequestTotal
 from tracer.model.stacks import Stack
 from tracer.model.waits import Blocked, LockTotal, ReleaseSum
 from tracer.output.names import without_surrogates
+from tracer.output.releases import merged
 
 SCHEMA = "lockwatch.report/1"
 UNDECODABLE = "\\udc"  # how a byte that is no UTF-8 is escaped, alone, where no JSON reader has to accept it
@@ -42,7 +43,7 @@ def _members(report: Report) -> Object:
         **_trace(report.info),
         "locks": map(_lock_total, report.locks),
         "call_sites": map(_call_site, report.call_sites),
-        "release_sites": map(_release_site, report.release_sites),
+        "release_sites": map(_release_site, merged(report.release_sites, _release_key)),
         "threads": map(_thread, report.threads),
         "waiting": map(_blocked, report.waiting),
         "requests": _requests(report),
@@ -155,6 +156,11 @@ def _call_site(site: CallSite) -> Object:
         "complete": site.stack.complete,
         "frames": _frames(site.stack),
     }
+
+
+def _release_key(site: ReleaseSum) -> object:
+    """What the rows are told apart by: not by the words of one lock, nor by a thread's number."""
+    return site.lock, site.what, site.thread and site.thread.name, site.stack
 
 
 def _release_site(site: ReleaseSum) -> Object:

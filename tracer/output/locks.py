@@ -1,7 +1,7 @@
 """The table of locks, and under each of the first ones: where it is waited for, and what held it up."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tracer.model.locks import Lock
 from tracer.model.report import CallSite, Report
@@ -11,6 +11,7 @@ from tracer.output.lists import Entry, TitledList, write_lists
 from tracer.output.names import printable
 from tracer.output.page import Column, Page
 from tracer.output.percentiles import percentile
+from tracer.output.releases import merged
 from tracer.output.stacks import chain
 
 # Locks that are explained below the table, and how many sites of each.
@@ -106,8 +107,9 @@ def _site_words(site: CallSite) -> str:
 
 
 def _release_list(releases: list[ReleaseSum]) -> TitledList:
+    """One row for each stack, whichever threads and requests it was seen in."""
     whole = sum(release.blame_ns for release in releases)
-    merged = sorted(_merged(releases), key=lambda release: -release.blame_ns)
+    rows = merged(releases, lambda release: (release.what, release.stack))
     return TitledList(
         "held up by",
         tuple(
@@ -116,9 +118,9 @@ def _release_list(releases: list[ReleaseSum]) -> TitledList:
                 f"{release.releases:,}x" if release.releases else "-",
                 _release_words(release),
             )
-            for release in merged[:SITES]
+            for release in rows[:SITES]
         ),
-        _rest(len(merged), "more release site"),
+        _rest(len(rows), "more release site"),
     )
 
 
@@ -128,25 +130,6 @@ def _shares(part: int, whole: int) -> str:
 
 def _rest(found: int, noun: str) -> str:
     return f"... and {counted(found - SITES, noun)}" if found > SITES else ""
-
-
-def _merged(releases: Iterable[ReleaseSum]) -> list[ReleaseSum]:
-    """One row for each stack, whichever threads and requests it was seen in."""
-    groups: defaultdict[object, list[ReleaseSum]] = defaultdict(list)
-    for release in releases:
-        groups[release.what, release.stack].append(release)
-    return [
-        ReleaseSum(
-            lock=rows[0].lock,
-            what=rows[0].what,
-            stack=rows[0].stack,
-            thread=rows[0].thread if len({row.thread and row.thread.name for row in rows}) == 1 else None,
-            request=rows[0].request if len({row.request for row in rows}) == 1 else None,
-            releases=sum(row.releases for row in rows),
-            blame_ns=sum(row.blame_ns for row in rows),
-        )
-        for rows in groups.values()
-    ]
 
 
 def _release_words(release: ReleaseSum) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TextIO
 
-from output_models import EMPTY, REPORT
+from output_models import EMPTY, FIND, LABEL, MANAGER, MS, POOL, REPORT
 
+from tracer.model.kinds import ReleaseKind
+from tracer.model.locks import Thread
 from tracer.model.report import ProbeState, Report
+from tracer.model.waits import ReleaseSum
 from tracer.output import folded, json_report
 
 TOP_KEYS = [
@@ -90,6 +93,22 @@ def test_json_of_sites_threads_and_what_still_waits() -> None:
     waiting = whole["waiting"][0]
     assert waiting["before_attach"] is True
     assert waiting["owner"]["tid"] == 72
+
+
+def test_json_has_one_row_for_what_its_words_threads_and_requests_alone_tell_apart() -> None:
+    one, other = (Thread(7, tid, "worker") for tid in (71, 79))
+    rows = (
+        ReleaseSum(MANAGER, ReleaseKind.RELEASE, FIND, one, None, 1, 4 * MS),
+        ReleaseSum(MANAGER, ReleaseKind.RELEASE, LABEL, one, "Create", 2, 3 * MS),
+        ReleaseSum(MANAGER, ReleaseKind.RELEASE, LABEL, other, "Destroy", 3, 2 * MS),
+        ReleaseSum(POOL, ReleaseKind.RELEASE, LABEL, one, "Create", 1, MS),
+    )
+    found = written(replace(REPORT, release_sites=rows))["release_sites"]
+    assert [(row["releases"], row["blame_ns"], row["thread"]) for row in found] == [
+        (5, 5 * MS, "worker"),
+        (1, 4 * MS, "worker"),
+        (1, MS, "worker"),
+    ]
 
 
 def test_json_of_an_empty_report() -> None:
