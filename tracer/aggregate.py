@@ -74,7 +74,7 @@ def _call_sites(waits: Iterable[WaitSum]) -> tuple[CallSite, ...]:
 
 def _release_sites(releases: Iterable[ReleaseSum], filters: Filters) -> tuple[ReleaseSum, ...]:
     grouped = (group_release(release, filters.group_by) for release in releases)
-    chosen = [release for release in grouped if filters.accepts(release.lock, release.lock.kind)]
+    chosen = [release for release in grouped if filters.accepts_releases(release.lock)]
     return tuple(sorted(chosen, key=lambda release: -release.blame_ns))
 
 

@@ -37,10 +37,13 @@ class Filters:
     def accepts(self, lock: Lock, kind: Kind) -> bool:
         return (kind in self.kinds or kind.of_lock in self.kinds) and self.accepts_lock(lock)
 
+    def accepts_releases(self, lock: Lock) -> bool:
+        """A release ends every way of waiting for the lock: those that are chosen, too."""
+        return any(kind.of_lock is lock.kind for kind in self.kinds) and self.accepts_lock(lock)
+
     def shows(self, lock: Lock) -> bool:
         """The tables have the lock. Beside contention stands the short part of idle waits."""
-        chosen = self.kinds >= CONTENTION or any(kind.of_lock is lock.kind for kind in self.kinds)
-        return chosen and self.accepts_lock(lock)
+        return self.accepts_releases(lock) or (self.kinds >= CONTENTION and self.accepts_lock(lock))
 
     def accepts_lock(self, lock: Lock) -> bool:
         if self.lock is None:

@@ -31,8 +31,7 @@ class Source:
 
     def releases(self) -> Iterator[Release]:
         """By time."""
-        accepts = self.filters.accepts
-        return (r for r in self.recording.releases(self.window) if accepts(r.lock, r.lock.kind))
+        return (r for r in self.recording.releases(self.window) if self.filters.accepts_releases(r.lock))
 
     def blocked(self) -> Iterator[Blocked]:
         """What had not ended."""

@@ -62,6 +62,12 @@ def still_blocked(database: sqlite3.Connection, objects: Objects, started_ns: in
     )
 
 
+def has_requests(database: sqlite3.Connection) -> bool:
+    """A source of requests was known, or a wait or release belonged to one."""
+    query = "SELECT EXISTS (SELECT 1 FROM request_source) OR EXISTS (SELECT 1 FROM request)"
+    return bool(database.execute(query).fetchone()[0])
+
+
 def request_totals(database: sqlite3.Connection) -> tuple[RequestTotal, ...] | None:
     """By API; None where no request source was known."""
     if database.execute("SELECT 1 FROM request_source").fetchone() is None:

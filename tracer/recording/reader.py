@@ -26,6 +26,7 @@ WAIT_COLUMNS = (
 )
 CUT_OFF = "the recording was cut off: its totals are those of its recorded waits, shorter ones are missing"
 PART = "a part of the trace: its totals are those of its recorded waits, shorter ones are missing"
+CALLS = "how many requests were served, and in what time, is recorded of a whole trace only, at its end"
 
 
 class Recording:
@@ -84,9 +85,11 @@ class Recording:
         """The whole trace's health, with a note where the sums are not the whole trace's."""
         with self._damage():
             health = ending.health(self._database)
+            served = ending.has_requests(self._database)
         notes = () if self.finished else (CUT_OFF,)
         parts = () if window.whole else (PART,)
-        return replace(health, notes=(*health.notes, *notes, *parts))
+        calls = (CALLS,) if served and not self._stored(window) else ()
+        return replace(health, notes=(*health.notes, *notes, *parts, *calls))
 
     def lock_totals(self, window: Window = WHOLE) -> tuple[LockTotal, ...]:
         """Of ended waits. From events alone they know nothing of short waits, acquisitions and EAGAIN."""

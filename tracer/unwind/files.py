@@ -44,7 +44,6 @@ class Files:
     def __init__(self) -> None:
         self.rows = array("Q")
         self.blocks = array("Q")
-        self.deepest_block = 0
         self._machines = Machines()
         self._known: dict[tuple[int, ...] | bytes, File] = {}
 
@@ -109,5 +108,4 @@ class Files:
         )
         self.rows.extend(frames.rows)
         self.blocks.extend(blocks)
-        self.deepest_block = max(self.deepest_block, max(block >> 32 for block in blocks))
         return file

@@ -56,11 +56,6 @@ class Tables:
         """All struct row_block; they only grow."""
         return self._files.blocks.tobytes()
 
-    @property
-    def deepest_block(self) -> int:
-        """The most rows in one block."""
-        return self._files.deepest_block
-
     def extend(self, pid: int) -> bool:
         """Reads the process's mappings anew and adds the files that are not known yet.
 

@@ -56,7 +56,8 @@ def test_a_recording_that_was_cut_off_is_summed_from_its_events(tmp_path: Path) 
         assert set(recording.wait_sums()) == set(made.WAIT_SUMS)
         assert set(recording.release_sums()) == set(made.RELEASE_SUMS[:2])
         queue, table = recording.lock_totals()
-        assert "cut off" in recording.health().notes[-1]
+        assert "cut off" in recording.health().notes[-2]
+        assert "requests were served" in recording.health().notes[-1]
     assert (queue.lock, queue.waits, queue.wait_ns, queue.max_wait_ns, queue.sleeps) == (
         made.QUEUE,
         2,
@@ -115,7 +116,8 @@ def test_a_window_takes_waits_by_their_end(tmp_path: Path) -> None:
         assert recording.requests(window) is None
         assert recording.info(window).duration_ns == 2 * SECOND - 8 * MS
         assert recording.info(window).started == "2026-11-28T10:00:01.258000+01:00"
-        assert "a part of the trace" in recording.health(window).notes[-1]
+        assert "a part of the trace" in recording.health(window).notes[-2]
+        assert "requests were served" in recording.health(window).notes[-1]
 
 
 def test_a_window_to_the_end_has_what_still_waits(tmp_path: Path) -> None:

@@ -40,6 +40,26 @@ def test_report_writes_json_and_folded(path: str, tmp_path: Path) -> None:
     assert "lock queue 8000" in Path(files[2]).read_text()
 
 
+def test_report_of_a_way_to_wait_has_the_releases_of_its_lock(path: str, tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("r.json", "h.folded")]
+    arguments = ["--json", files[0], "--folded-holders", files[1]]
+    assert run(["report", path, "--kinds", "rwlock-write", *arguments]) == 0
+    report = json.loads(Path(files[0]).read_text())
+    (table,) = [lock["address"] for lock in report["locks"] if lock["name"] == "table"]
+    rows = [(row["lock"], row["what"]) for row in report["release_sites"]]
+    assert rows == [(table, "release"), (table, "no release seen")]
+    assert "lock table 4000" in Path(files[1]).read_text()
+
+
+def test_report_of_a_window_says_that_it_knows_no_requests(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["report", path, "--since", "1"]) == 0
+    assert "is recorded of a whole trace only" in " ".join(capsys.readouterr().out.split())
+    assert run(["report", path]) == 0
+    assert "is recorded of a whole trace only" not in " ".join(capsys.readouterr().out.split())
+
+
 def test_report_of_a_window_counts_its_waits(path: str, tmp_path: Path) -> None:
     out = str(tmp_path / "r.json")
     assert run(["report", path, "--since", "10:00:02", "--until", "2.9", "--json", out]) == 0
