@@ -1,4 +1,4 @@
-"""Every sleep that another tracer sees of the same run: strace, which stops the program at each futex call."""
+"""Every sleep that another tracer sees of the same run: strace, which stops the program at every call."""
 
 import re
 import signal
