@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:not a bytes object")
 PROGRAM = """
 int serve(void *ctx) {
     if (current_ids().pid == OWN_PID)
-        starts_running(bpf_ktime_get_ns());
+        starts_running();
     return 0;
 }
 """
