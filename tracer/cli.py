@@ -59,14 +59,17 @@ def _usage_message(error: typer.TyperException) -> str:
 
 
 def _app(verbs: Sequence[str]) -> Callable[..., Any]:
-    app = typer.Typer(
-        add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
-    )
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback(invoke_without_command=True)(_lockwatch)
     for verb in verbs:
-        command = getattr(importlib.import_module(f"tracer.commands.{verb}"), verb)
-        app.command(verb)(_piped(command))
+        module = importlib.import_module(f"tracer.commands.{verb}")
+        app.command(verb, epilog=_as_written(module.EXAMPLES))(_piped(getattr(module, verb)))
     return typer.main.get_command(app)
+
+
+def _as_written(examples: str) -> str:
+    """The parser wraps a paragraph unless a backspace begins it."""
+    return f"Examples:\n\n\b\n{examples}"
 
 
 class _UnreadError(Exception):
@@ -85,12 +88,16 @@ def _piped(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _lockwatch(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version and exit."),
 ) -> None:
     """Which lock does a running process wait for, where, who holds it, and on whose behalf."""
     if version:
         print(f"lockwatch {VERSION}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(USAGE)
 
 
 def _say(message: str, hint: str) -> None:

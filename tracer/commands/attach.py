@@ -14,6 +14,13 @@ from tracer.outputs import Outputs, report_outputs
 
 DEFAULT_RATE = 50
 
+EXAMPLES = """\
+lockwatch attach --pid $(pidof libvirtd)
+lockwatch attach --pid 4711 --threshold 200us --duration 30s --quiet
+lockwatch attach --pid 4711 --kinds all --group-by class
+lockwatch attach --pid 4711 --folded - | flamegraph.pl > waits.svg
+"""
+
 
 def attach(
     pid: options.Pids = None,
@@ -30,7 +37,9 @@ def attach(
     output: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Record everything for `lockwatch report`.")
     ] = None,
-    rate: Annotated[int, typer.Option("--rate", min=1, help="Live lines a second at most.")] = DEFAULT_RATE,
+    rate: Annotated[
+        int, typer.Option("--rate", metavar="N", min=1, help="Live lines a second at most.")
+    ] = DEFAULT_RATE,
     quiet: Annotated[bool, typer.Option("--quiet", help="No live lines.")] = False,
     mutex_probe: options.Probe = ProbeMode.AUTO,
     overhead_budget: options.Budget = "2%",
@@ -38,7 +47,7 @@ def attach(
     sched: options.Sched = False,
     object_names: options.ObjectNames = True,
 ) -> None:
-    """Show the long lock waits of running processes, live; end in where the time went."""
+    """Show long lock waits as they end, and then where the time went."""
     config = TraceConfig(
         pids=parse_pids(pid or []),
         threshold_ns=parse_duration(threshold, "--threshold"),

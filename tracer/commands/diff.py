@@ -18,14 +18,23 @@ from tracer.recording import Recording
 
 WORSE = 1
 
+EXAMPLES = """\
+lockwatch diff before.lockwatch after.lockwatch --per request
+lockwatch diff before.lockwatch after.lockwatch --fail-above 20%
+"""
+
 
 def diff(
-    before: options.RecordingFile,
-    after: options.RecordingFile,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A recording.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER", help="A recording, to be judged by BEFORE.")],
     per: Annotated[Per, typer.Option("--per", help="What waiting is measured against.")] = Per.SECOND,
     fail_above: Annotated[
         str | None,
-        typer.Option("--fail-above", help="Exit 1 where waiting grew by more (20%), and not by chance."),
+        typer.Option(
+            "--fail-above",
+            metavar="SHARE",
+            help="Exit 1 where waiting grew by more (20%), and not by chance.",
+        ),
     ] = None,
     kinds: options.Kinds = "contention",
     lock: options.LockPattern = None,
@@ -36,7 +45,7 @@ def diff(
         typer.Option("--folded", metavar="FILE", help="Folded stacks with both sides, as difffolded.pl's."),
     ] = None,
 ) -> int:
-    """Compare two recordings: which locks and call sites got slower, faster, new, gone."""
+    """Compare two recordings: what got slower, faster, new, gone."""
     limit = None if fail_above is None else parse_limit(fail_above)
     filters = options.filters(kinds, lock)
     outputs: Files[Comparison] = Files(before, after)

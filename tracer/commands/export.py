@@ -17,6 +17,11 @@ from tracer.recording.moments import parse_window
 
 BINARY = (Format.PPROF, Format.PERFETTO)
 
+EXAMPLES = """\
+lockwatch export run.lockwatch --format pprof --output run.pprof
+lockwatch export run.lockwatch --format folded --output - | flamegraph.pl > waits.svg
+"""
+
 
 def export(
     recording: options.RecordingFile,
@@ -30,7 +35,7 @@ def export(
     kinds: options.Kinds = "contention",
     lock: options.LockPattern = None,
 ) -> None:
-    """Write a recording for flamegraph.pl, speedscope, pprof, Perfetto or a spreadsheet."""
+    """Write a recording for pprof, Perfetto, speedscope and others."""
     write = writer(chosen, holders)
     filters = options.filters(kinds, lock)
     if output == STDOUT and chosen in BINARY and sys.stdout.isatty():

@@ -10,12 +10,16 @@ from tracer.errors import FileError
 from tracer.outputs import STDOUT, Claims, stdout_for_programs
 from tracer.recording import Recording
 
+EXAMPLES = """\
+lockwatch html run.lockwatch --output run.html
+"""
+
 
 def html(
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="What attach --output wrote.")],
     output: Annotated[str, typer.Option("--output", metavar="FILE", help="The page; - is stdout.")],
 ) -> None:
-    """Write a recording as one HTML page: flame graphs, time line, locks, and who waits for whom."""
+    """Write a recording as one page: flame graphs, time line, locks."""
     with Recording(recording) as opened:
         if output == STDOUT:
             tracer.html.write(opened, stdout_for_programs())

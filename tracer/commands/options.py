@@ -12,15 +12,18 @@ Kinds = Annotated[
     str,
     typer.Option(
         "--kinds",
+        metavar="KINDS",
         help="contention, idle, all, or a list: mutex, rwlock, pi-mutex, sem, once, arena, job, cond, ...",
     ),
 ]
 LockPattern = Annotated[
     str | None,
-    typer.Option("--lock", help="Only this lock: an address, or a pattern of names (virDomainObj*)."),
+    typer.Option(
+        "--lock", metavar="LOCK", help="Only this lock: an address, or a pattern of names (virDomainObj*)."
+    ),
 ]
 Grouping = Annotated[GroupBy, typer.Option("--group-by", help="What one row of the tables stands for.")]
-Top = Annotated[int, typer.Option("--top", min=1, help="Rows of a table at most.")]
+Top = Annotated[int, typer.Option("--top", metavar="N", min=1, help="Rows of a table at most.")]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="The report as JSON; - is stdout.")]
 Folded = Annotated[
     str | None,
@@ -42,22 +45,34 @@ Pids = Annotated[
         "--pid", metavar="PID...", help="Process ids: repeated, with commas, or as $(pidof NAME) expands."
     ),
 ]
-Threshold = Annotated[str, typer.Option("--threshold", help="What counts as a long wait: 500us, 1ms, 2s, 0.")]
+Threshold = Annotated[
+    str, typer.Option("--threshold", metavar="TIME", help="What counts as a long wait: 500us, 1ms, 2s, 0.")
+]
 Duration = Annotated[
     str | None,
-    typer.Option("--duration", help="Stop after so long: 10s, 5m. Default: Ctrl-C, or the target's end."),
+    typer.Option(
+        "--duration",
+        metavar="TIME",
+        help="Stop after so long: 10s, 5m. Default: Ctrl-C, or the target's end.",
+    ),
 ]
 Probe = Annotated[
     ProbeMode, typer.Option("--mutex-probe", help="Count how often each mutex is taken, within the budget.")
 ]
 Budget = Annotated[
     str,
-    typer.Option("--overhead-budget", help="What the mutex probe may cost, of the target's CPU time: 2%."),
+    typer.Option(
+        "--overhead-budget",
+        metavar="SHARE",
+        help="What the mutex probe may cost, of the target's CPU time: 2%.",
+    ),
 ]
 Requests = Annotated[
     str,
     typer.Option(
-        "--requests", help="libvirt, off, a pattern of functions that serve a request (handle_*), or auto."
+        "--requests",
+        metavar="SOURCE",
+        help="libvirt, off, a pattern of functions that serve a request (handle_*), or auto.",
     ),
 ]
 Sched = Annotated[
@@ -98,6 +113,8 @@ def filters(
 RecordingFile = Annotated[str, typer.Argument(metavar="RECORDING", help="A file that lockwatch recorded.")]
 Since = Annotated[
     str | None,
-    typer.Option("--since", help="From here on: seconds from the start (12.5), 1m, or a clock time."),
+    typer.Option(
+        "--since", metavar="MOMENT", help="From here on: seconds from the start (12.5), 1m, or a clock time."
+    ),
 ]
-Until = Annotated[str | None, typer.Option("--until", help="Up to here: as --since.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="MOMENT", help="Up to here: as --since.")]

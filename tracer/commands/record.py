@@ -13,6 +13,11 @@ from tracer.errors import UsageError
 from tracer.launching import Launched
 from tracer.outputs import Outputs
 
+EXAMPLES = """\
+lockwatch record --pid $(pidof libvirtd) --output run.lockwatch
+lockwatch record --output run.lockwatch -- ./program --with args
+"""
+
 
 def record(
     output: Annotated[
@@ -20,7 +25,7 @@ def record(
     ] = "run.lockwatch",
     pid: options.Pids = None,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="Start this and trace it.")
+        list[str] | None, typer.Argument(metavar="-- COMMAND...", help="Start this and trace it.")
     ] = None,
     threshold: options.Threshold = "1ms",
     duration: options.Duration = None,
@@ -30,7 +35,7 @@ def record(
     sched: options.Sched = False,
     object_names: options.ObjectNames = True,
 ) -> None:
-    """Record the long lock waits of running processes, or of a command, for report, diff, export and html."""
+    """Record running processes, or a command from its start."""
     if bool(command) == bool(pid):
         raise UsageError("give either --pid or a command", "lockwatch record --output FILE -- COMMAND ...")
     threshold_ns = parse_duration(threshold, "--threshold")

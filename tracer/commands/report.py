@@ -13,6 +13,11 @@ from tracer.recording.folding import folded_report
 from tracer.recording.moments import parse_window
 from tracer.sorting import SortBy, sort_locks
 
+EXAMPLES = """\
+lockwatch report run.lockwatch --since 14:03:05 --until 14:03:20
+lockwatch report run.lockwatch --kinds all --group-by class --sort p99
+"""
+
 
 def report(
     recording: options.RecordingFile,
@@ -28,7 +33,7 @@ def report(
     folded_threads: options.FoldedThreads = False,
     folded_holders: options.FoldedHolders = None,
 ) -> None:
-    """Show what a recorded trace found: all of it, or a part of its time."""
+    """Show what a recorded trace found, or a part of its time."""
     filters = options.filters(kinds, lock, group_by, top)
     with Recording(recording) as opened:
         window = parse_window(since, until, opened.info())
