@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -84,9 +85,7 @@ class Session:
             self.symbolizer.watch(process.pid)
         kernel, tables = self._load(processes)
         resolver, finder = self._resolving(kernel, processes, tables)
-        kernel.attach()
-        if self._launched is None:
-            self._start_probe()  # before the first wait is counted: no lock is waited for more than taken
+        self._turn_on(kernel)
         self.started_ns = time.monotonic_ns()
         started = datetime.now().astimezone()
         for process in processes:
@@ -107,6 +106,14 @@ class Session:
         self._kernel, self._resolver = kernel, resolver
         self._info = self._trace_info(processes, started.isoformat(timespec="milliseconds"))
         return self._info
+
+    def _turn_on(self, kernel: KernelTracing) -> None:
+        """Before the first wait is counted the probe is on, too: no lock is waited for more than taken."""
+        with ThreadPoolExecutor(1) as thread:
+            attaching = thread.submit(kernel.attach)  # most of it is the verifier's: on the other CPU
+            if self._launched is None:
+                self._start_probe()
+        attaching.result()
 
     def _start_probe(self) -> None:
         if self._probe is not None:

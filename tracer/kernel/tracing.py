@@ -61,6 +61,8 @@ class KernelTracing:
         self.table_full = 0
         self._backlog: Backlog | None = None
         self._statistics: int | None = None
+        with suppress(OSError):
+            self._statistics = syscalls.enable_statistics()
 
     def attach(self) -> None:
         """Turns the hooks on. They let every process pass until it is watched."""
@@ -68,8 +70,6 @@ class KernelTracing:
         events = environment.require_tracefs() / "events"
         self.module.attach(lambda point: (events / point.replace(":", "/") / "id").exists())
         self._backlog = Backlog(RingReader(self.module.map_fd("events"), EVENT_PAGES * mmap.PAGESIZE))
-        with suppress(OSError):
-            self._statistics = syscalls.enable_statistics()
 
     def fill(self, tables: Tables) -> bool:
         """Writes rows and blocks that are new since the last call. False where they do not fit any more."""
@@ -199,7 +199,7 @@ class KernelTracing:
         )
 
     def cost(self) -> tuple[int, int] | None:
-        """(ns, runs) of all programs since the attach; None where the kernel refuses its statistics."""
+        """(ns, runs) of all programs so far; None where the kernel refuses its statistics."""
         if self._statistics is None:
             return None
         programs = self._program_runs()
