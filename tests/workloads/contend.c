@@ -1,6 +1,7 @@
 /* One kind of lock after the other, each under its own load.
  * usage: contend KIND:THREADS:HOLD_US:SECONDS...     KIND: mutex rwlock pi sem robust timed reader
  * `reader`: readers with 20 us gaps against one writer.
+ * The JSON line has `alone_ns`: what 1000 calls for each lock took before its load.
  */
 #include "truth.h"
 #include <semaphore.h>
@@ -15,6 +16,7 @@ struct phase {
         sem_t sem;
     } lock;
     struct site *odd, *even;
+    uint64_t alone_ns; /* what 1000 calls take while nobody else is there, by the same clock */
     atomic_int stopping;
 };
 
@@ -117,6 +119,25 @@ static void make(struct phase *p, const char *text)
     p->even = site(p->name, kind, "take_even", &p->lock, sizeof p->lock);
 }
 
+static void measure_alone(struct phase *p)
+{
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = now();
+        take(p, 0);
+        p->alone_ns += now() - before;
+        release(p);
+    }
+}
+
+static void print_alone(char *text, size_t size, const struct phase *phases, int count)
+{
+    size_t used = (size_t)snprintf(text, size, ", \"alone_ns\": {");
+    for (int i = 1; i < count; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s\"%s\": %llu", i > 1 ? ", " : "", phases[i].name,
+                                 (unsigned long long)phases[i].alone_ns);
+    snprintf(text + used, size - used, "}");
+}
+
 static void run(struct phase *p)
 {
     pthread_t threads[p->threads];
@@ -134,11 +155,16 @@ static void run(struct phase *p)
 int main(int argc, char **argv)
 {
     struct phase *phases = calloc((size_t)argc, sizeof *phases);
-    for (int i = 1; i < argc; i++)
+    size_t size = 100 * (size_t)(argc + 1);
+    char *facts = malloc(size);
+    for (int i = 1; i < argc; i++) {
         make(&phases[i], argv[i]);
+        measure_alone(&phases[i]);
+    }
+    print_alone(facts, size, phases, argc);
     get_ready();
     for (int i = 1; i < argc; i++)
         run(&phases[i]);
-    finish("");
+    finish(facts);
     return 0;
 }
