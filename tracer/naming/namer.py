@@ -166,8 +166,7 @@ class Namer:
         mapping = target.mappings.find(base)
         thread = target.stacks.thread(mapping, base) if mapping is not None else None
         if kind is Kind.JOIN:
-            identity = sites.joined(stack)
-            return Name(f"thread {thread}'s join" if thread else identity, identity, weak=True)
+            return _join(target, base, thread, sites.joined(stack))
         if thread is not None and places.inside_record(thread, base):
             return Name(f"thread {thread}'s own lock", f"thread's own lock+{base - thread.record:#x}")
         variable = self._thread_local(target, base)
@@ -231,6 +230,16 @@ class Namer:
 
 def _member(instance: Instance, base: int, kind: Kind) -> str:
     return instance.member(base) + _suffix(kind)
+
+
+def _join(target: Target, base: int, thread: places.Thread | None, identity: str) -> Name:
+    """The end of a thread. Those that end later may lie at the same place, so that the first that was seen
+    there while it lived is an example."""
+    seen = target.joined.setdefault(base, thread) if thread is not None else target.joined.get(base)
+    if seen is None:
+        return Name(identity, identity, weak=True)
+    words = f"thread {thread}'s join" if thread == seen else f"{identity}, such as {seen}"
+    return Name(words, identity, weak=True)
 
 
 def _of_heap(target: Target, base: int, kind: Kind) -> Name | None:

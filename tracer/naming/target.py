@@ -37,6 +37,7 @@ class Target:
         )
         self.domains = DomainNames(self.memory)
         self.jobs = Jobs(self._job_owners)
+        self.joined: dict[int, places.Thread] = {}
         self.arenas = 0
 
     def refresh(self) -> tuple[ObjectClass, ...]:

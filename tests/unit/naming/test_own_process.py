@@ -83,6 +83,16 @@ def test_a_thread_that_has_ended_is_not_named(process: Process) -> None:
     assert lock.name == lock.identity == "joined thread"
 
 
+def test_a_thread_that_was_seen_before_it_ended_is_an_example(process: Process) -> None:
+    namer, ended = watching(process), Sleeper()
+    living = namer.lock(process.pid, ended.record, Kind.JOIN, 0, NO_STACK)
+    ended.end()
+    lock = namer.lock(process.pid, ended.record, Kind.JOIN, 0, NO_STACK)
+    assert living.name == f"thread sleeper/{ended.tid}'s join"
+    assert lock.name == f"joined thread, such as sleeper/{ended.tid}"
+    assert lock.identity == living.identity == "joined thread"
+
+
 def test_the_first_threads_stack(process: Process) -> None:
     lines = Path("/proc/self/maps").read_text().splitlines()
     (stack,) = (line for line in lines if line.endswith("[stack]"))
