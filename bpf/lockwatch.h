@@ -88,6 +88,7 @@ enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED };
 #define WAIT_OWNER_CONFIRMED 4  /* the owner read at the wait's start has woken the word since */
 #define WAIT_STACK_TAKEN 8
 #define WAIT_BEFORE_ATTACH 16   /* it had begun before the trace: `started` is when the trace did */
+#define WAIT_KNOWN_IDLE 32      /* its stack was not taken, but known: see "idle waits" */
 
 /* What a thread waits, or has last waited, for. */
 struct thread_state {
@@ -179,8 +180,9 @@ struct word_state {
     u64 charged_at;    /* the last release's time */
     u64 object;
     u64 moved;         /* some of its waiters may wait for another word: nobody who wakes it is charged */
+    u64 idle_until;    /* its waits are known to be idle: see "idle waits" */
 };
-_Static_assert(sizeof(struct word_state) == 64, "word_state");
+_Static_assert(sizeof(struct word_state) == 72, "word_state");
 
 /* Releases that were charged with the threshold or more, summed where no recording asks for each of them. */
 struct release_key {
@@ -206,6 +208,32 @@ struct waker_key {
     u32 waker;
 };
 _Static_assert(sizeof(struct waker_key) == 16, "waker_key");
+
+/* ---- idle waits --------------------------------------------------------------------------------------- */
+
+/* Waits of a kind that no view of a trace shows need no stack each: the frontend tells the stack that one has had,
+ * and until when others there are taken for the same. Where memory is used again another kind of lock may come to lie
+ * at the word: so this holds for one place in the code, told by the thread's stack pointer within its page, and not
+ * for long.
+ */
+#define PLACE_MASK 0xfff
+
+struct idle_key {
+    u64 word;
+    u64 ip;
+    u64 object;
+    u32 pid;
+    u32 operation;
+    u32 value;      /* as in struct wait_key */
+    u32 place;
+};
+_Static_assert(sizeof(struct idle_key) == 40, "idle_key");
+
+struct idle_stack {
+    u64 stack;
+    u64 until;
+};
+_Static_assert(sizeof(struct idle_stack) == 16, "idle_stack");
 
 /* ---- objects ------------------------------------------------------------------------------------------ */
 
@@ -331,7 +359,7 @@ struct wait_event {
     u32 sleeps;
     u32 outcome;
     u32 flags;
-    u32 pad;
+    u32 place;      /* as in struct idle_key */
     char comm[COMM_LENGTH];
 };
 _Static_assert(sizeof(struct wait_event) == 120, "wait_event");

@@ -49,6 +49,7 @@ class Beginning:
             targets=len(self._pids),
             threshold_ns=config.threshold_ns,
             each_release=config.each_release,
+            spares_idle_stacks=bool(config.spared_kinds),
         )
 
     def __enter__(self) -> Beginning:

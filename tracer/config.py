@@ -3,7 +3,11 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracer.options import Filters
+from tracer.model.kinds import IDLE_KINDS, Kind
+from tracer.options import Filters, GroupBy
+
+AUTO, OFF, LIBVIRT = "auto", "off", "libvirt"
+"""What `--requests` may say instead of a pattern of function names."""
 
 
 class ProbeMode(str, Enum):
@@ -30,3 +34,11 @@ class TraceConfig:
     sched: bool = False
     object_names: bool = True
     each_release: bool = False
+
+    @property
+    def spared_kinds(self) -> frozenset[Kind]:
+        """Idle kinds whose single waits, and their stacks, nothing of this trace shows."""
+        by_waits = self.filters.group_by in (GroupBy.SITE, GroupBy.THREAD)
+        if self.each_release or by_waits or self.requests not in (AUTO, OFF, LIBVIRT):
+            return frozenset()
+        return IDLE_KINDS - self.filters.kinds

@@ -8,6 +8,7 @@ from tracer.config import TraceConfig
 from tracer.deadlocks import find_deadlocks
 from tracer.errors import LockwatchError
 from tracer.holding import HeldReleases, Word
+from tracer.idle_stacks import IdleStacks
 from tracer.kernel import records as raw
 from tracer.kernel.tracing import KernelTracing
 from tracer.ledger import Ledger, release_kind
@@ -53,6 +54,7 @@ class Listener:
         self._finder = finder
         self._symbolizer = symbolizer
         self._requests = requests
+        self._idle_stacks = IdleStacks(kernel, config.spared_kinds)
         self.ledger = Ledger()
         self.running = set(self._processes)
         self.end_reason = ""
@@ -98,6 +100,7 @@ class Listener:
     def _take_wait(self, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
         site = self._resolver.site(way_of(event), event.stack)
         self._resolver.threads[event.pid].saw(event.tid, event.comm)
+        self._idle_stacks.saw(event, site.kind, self._resolver.stack(event.stack))
         self.ledger.add_wait(event, site)
         self._requests.wait(event, site.base)
         told = self._told.pop((event.tid, event.started), 0)

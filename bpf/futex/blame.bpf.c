@@ -144,6 +144,7 @@ INLINE struct charge charge_releaser(struct target *target, struct ids ids, u64 
     if (blame >= THRESHOLD_NS) {
         charge.blame_ns = blame;
         charge.object = word->object;
+        charge.idle = word->idle_until > now;
     } else if (blame)
         release_short(word, blame);
     return charge;
@@ -163,7 +164,7 @@ INLINE void tell_releases(struct walk *walk, u64 stack) {
     tell_release(release);
 }
 
-/* Does not return where it takes the releaser's stack. */
+/* Does not return where it takes the releaser's stack: not for idle waits that nobody sees. */
 INLINE void releases(void *ctx, struct target *target, struct ids ids, struct walk *walk, u64 now) {
     struct futex_call *call = &walk->call;
     struct charge charge = charge_releaser(target, ids, call->word, now, call->moves != 0);
@@ -183,8 +184,10 @@ INLINE void releases(void *ctx, struct target *target, struct ids ids, struct wa
     release->object = charge.object;
     release->request = current_request(ids.tid);
     bpf_get_current_comm(release->comm, sizeof(release->comm));
-    struct registers user = user_registers();
-    take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
+    if ((charge.blame_ns && !charge.idle) || (walk->also.blame_ns && !walk->also.idle)) {
+        struct registers user = user_registers();
+        take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
+    }
     tell_releases(walk, 0);
 }
 

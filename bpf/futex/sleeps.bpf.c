@@ -117,13 +117,15 @@ INLINE void did_not_sleep(struct thread_state *state, s64 ret, u64 now) {
 }
 
 INLINE int wants_stack(struct thread_state *state) {
-    if (state->flags & WAIT_STACK_TAKEN)
+    if (state->flags & (WAIT_STACK_TAKEN | WAIT_KNOWN_IDLE))
         return 0;
-    if (state->ended - state->started >= THRESHOLD_NS)
-        return 1;
-    struct wait_key key = key_of(state);
-    struct wait_total *total = wait_totals.lookup(&key);
-    return !total || !total->stack;
+    if (state->ended - state->started < THRESHOLD_NS) {
+        struct wait_key key = key_of(state);
+        struct wait_total *total = wait_totals.lookup(&key);
+        if (total && total->stack)
+            return 0;
+    }
+    return !is_known_idle(state);
 }
 
 /* The last of the hook, when the sleep's end is noted and its stack is taken. */

@@ -5,6 +5,7 @@ struct charge {
     u64 word;
     u64 blame_ns; /* 0, or the threshold at least */
     u64 object;
+    u64 idle; /* the word's waits are known to be idle */
 };
 
 /* What is handed from one program to the next that runs in its place: the call that has begun, or what a

@@ -80,6 +80,7 @@ INLINE void send_wait(struct thread_state *state, u32 tid) {
     event.sleeps = state->sleeps;
     event.outcome = state->outcome;
     event.flags = state->flags;
+    event.place = place_of(state);
     bpf_get_current_comm(event.comm, sizeof(event.comm));
     if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
         count(COUNTER_EVENTS_LOST);
@@ -104,6 +105,6 @@ INLINE void close_wait(struct thread_state *state, u32 tid) {
         state->flags |= WAIT_OWNER_CONFIRMED;
     if (state->owner)
         add_to_owner(state, waited);
-    if (waited >= THRESHOLD_NS)
+    if (waited >= THRESHOLD_NS && !(state->flags & WAIT_KNOWN_IDLE))
         send_wait(state, tid);
 }

@@ -10,6 +10,7 @@ EVENT_PAGES = 2048  # 8 MiB: two seconds of 20,000 long waits a second with thei
 ENTRIES = 1 << 16
 STACKS = 1 << 15  # each costs the frontend about 3 kB
 WAKES = 1 << 14  # pairs of word and waker: the least recent make room
+IDLE_STACKS = 1 << 12  # the least recent make room
 ROW_STEP = 128  # the search's first: a block of 256 bytes has at most one row a byte, and one before it
 ACQUISITIONS_CAPACITY = 1 << 17
 WINDOW_CAPACITY = 1 << 14
@@ -33,13 +34,15 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`targets`: how many processes are traced. `each_release`: see TraceConfig."""
+    """`targets`: how many processes are traced. `each_release`: see TraceConfig. `spares_idle_stacks`: those
+    that the kernel side is told of need not be taken."""
 
     parts: Parts = Parts()
     capacity: Capacity = field(default_factory=Capacity)
     targets: int = 1
     threshold_ns: int = 1_000_000
     each_release: bool = False
+    spares_idle_stacks: bool = False
 
     def definitions(self) -> dict[str, int]:
         """Numbers by the names that they have in the BPF text."""
@@ -50,6 +53,7 @@ class Plan:
             "WAITS_CAPACITY": ENTRIES,
             "STACKS_CAPACITY": STACKS,
             "WAKES_CAPACITY": WAKES,
+            "IDLE_STACKS_CAPACITY": IDLE_STACKS,
             "ROWS_CAPACITY": self.capacity.rows,
             "BLOCKS_CAPACITY": self.capacity.blocks,
             "MAPPINGS_CAPACITY": self.capacity.mappings * 2 * self.targets,
@@ -60,6 +64,7 @@ class Plan:
             "CPUS": syscalls.possible_cpus(),
             "THRESHOLD_NS": self.threshold_ns,
             "EACH_RELEASE": int(self.each_release),
+            "SPARES_IDLE_STACKS": int(self.spares_idle_stacks),
             **_of_this_machine(),
         }
 

@@ -10,7 +10,7 @@ from tracer.kernel.plan import Parts, Plan
 
 HEADERS = ("lockwatch.h", "ids.h", "unwind.h", "waits.h")
 TABLES = "futex/tables.bpf.c"
-FUTEX_PARTS = tuple(f"futex/{part}.bpf.c" for part in ("stacks", "blame", "waits", "sleeps", "hooks"))
+FUTEX_PARTS = tuple(f"futex/{part}.bpf.c" for part in ("stacks", "blame", "idle", "waits", "sleeps", "hooks"))
 
 # In the order of `enum program`.
 TAIL_CALLED = ("futex_called", "unwind", "wait_stack", "release_stack", "sleep_over")

@@ -26,7 +26,7 @@ class WaitEvent(NamedTuple):
     sleeps: int
     outcome: int
     flags: int
-    pad: int
+    place: int
     comm: bytes
 
 
@@ -191,6 +191,26 @@ class WordState(NamedTuple):
     charged_at: int
     object: int
     moved: int
+    idle_until: int
+
+
+class IdleKey(NamedTuple):
+    """Waits of one place in the code that may be known to be idle."""
+
+    word: int
+    ip: int
+    object: int
+    pid: int
+    operation: int
+    value: int
+    place: int
+
+
+class IdleStack(NamedTuple):
+    """The stack of such waits, and until when they need none of their own."""
+
+    stack: int
+    until: int
 
 
 WAIT_EVENT = abi.layout("wait_event", WaitEvent)
@@ -206,6 +226,8 @@ OWNER_KEY = abi.layout("owner_key", OwnerKey)
 OWNER_TOTAL = abi.layout("owner_total", OwnerTotal)
 WORD_KEY = abi.layout("word_key", WordKey)
 WORD_STATE = abi.layout("word_state", WordState)
+IDLE_KEY = abi.layout("idle_key", IdleKey)
+IDLE_STACK = abi.layout("idle_stack", IdleStack)
 
 TYPE = struct.Struct("<I")
 STACK_HEADER = struct.Struct("<IIIHHQ")
@@ -219,11 +241,13 @@ EVENT_EXEC = abi.number("EVENT_EXEC")
 EVENT_CALL = abi.number("EVENT_CALL")
 PHASE_BETWEEN = abi.number("PHASE_BETWEEN")
 PHASE_ASLEEP = abi.number("PHASE_ASLEEP")
+WAIT_STACK_TAKEN = abi.number("WAIT_STACK_TAKEN")
 WAIT_BEFORE_ATTACH = abi.number("WAIT_BEFORE_ATTACH")
 WAIT_OWNER_CONFIRMED = abi.number("WAIT_OWNER_CONFIRMED")
 WAIT_RESUMED = abi.number("WAIT_RESUMED")
 OUTCOME_INTERRUPTED = abi.number("OUTCOME_INTERRUPTED")
 
+PLACE_MASK = abi.number("PLACE_MASK")
 HISTOGRAM_SLOTS = abi.number("HISTOGRAM_SLOTS")
 COMMAND_MASK, WAIT, WAIT_BITSET = 127, 0, 9  # of futex(2)
 FUTEX_WAITERS = 1 << 31
@@ -278,7 +302,7 @@ def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:
         sleeps=max(state.sleeps, 1),
         outcome=OUTCOME_INTERRUPTED if state.flags & WAIT_RESUMED else state.outcome,
         flags=state.flags,
-        pad=0,
+        place=state.sp & PLACE_MASK,
         comm=comm,
     )
 

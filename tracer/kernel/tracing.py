@@ -130,6 +130,14 @@ class KernelTracing:
     def forget(self, tid: int) -> None:
         syscalls.delete(self.module.map_fd("threads"), struct.pack("<I", tid))
 
+    def know_idle(self, key: raw.IdleKey, known: raw.IdleStack) -> None:
+        """Until then waits of this place in the code have this stack, and none is taken."""
+        fd = self.module.map_fd("idle_stacks")
+        syscalls.update(fd, raw.IDLE_KEY.packing.pack(*key), raw.IDLE_STACK.packing.pack(*known))
+
+    def forget_idle(self, key: raw.IdleKey) -> None:
+        syscalls.delete(self.module.map_fd("idle_stacks"), raw.IDLE_KEY.packing.pack(*key))
+
     def events(self) -> Iterator[raw.Event]:
         """The events that are there now, in order."""
         return map(raw.decode, self._backlog.take()) if self._backlog is not None else iter(())

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from tracer.config import AUTO, LIBVIRT, OFF
 from tracer.errors import TargetError
 from tracer.process import Process
-from tracer.requests.likely import AUTO, LIBVIRT, OFF
 from tracer.requests.pattern import Pattern
 from tracer.requests.server import Site, daemon_exports, sites
 from tracer.symbols.symbolizer import Symbolizer

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import PurePath
 
+from tracer.config import AUTO, LIBVIRT
 from tracer.process import read_mappings
 
-AUTO, OFF, LIBVIRT = "auto", "off", "libvirt"  # of --requests; anything else is a pattern
 LIBRARY = "libvirt.so"
 
 

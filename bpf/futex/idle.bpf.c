@@ -1,0 +1,35 @@
+/* Idle waits whose stacks are known. */
+
+BPF_TABLE("lru_hash", struct idle_key, struct idle_stack, idle_stacks, IDLE_STACKS_CAPACITY);
+
+INLINE u32 place_of(struct thread_state *state) {
+    return state->sp & PLACE_MASK;
+}
+
+INLINE struct idle_stack *idle_stack_of(struct thread_state *state) {
+    struct idle_key key = {};
+    key.word = state->word;
+    key.ip = state->ip;
+    key.object = state->object;
+    key.pid = state->pid;
+    key.operation = state->operation;
+    key.value = way_of_waiting(state->operation & FUTEX_COMMAND_MASK, state->value);
+    key.place = place_of(state);
+    struct idle_stack *known = idle_stacks.lookup(&key);
+    return known && state->ended < known->until ? known : 0;
+}
+
+/* Gives the wait its stack where that is known, and lets the word's releasers know. */
+INLINE int is_known_idle(struct thread_state *state) {
+    if (!SPARES_IDLE_STACKS)
+        return 0;
+    struct idle_stack *known = idle_stack_of(state);
+    struct word_state *word = word_of(state->pid, state->word);
+    if (word)
+        word->idle_until = known ? known->until : 0;
+    if (!known)
+        return 0;
+    state->stack = known->stack;
+    state->flags |= WAIT_KNOWN_IDLE;
+    return 1;
+}
