@@ -51,9 +51,13 @@ struct lock_owner {
     u32 tid;
 };
 
+/* What is over is overwritten with 0 rather than deleted: the same messages and threads come again, and an entry that
+ * is there already costs a fraction of a new one.
+ */
+
 /* Messages that are no calls are never dispatched: the oldest make room. */
 BPF_TABLE("lru_hash", struct message_key, struct arrival, arrivals, 16384);
-/* One of each a thread that serves a call just now. */
+/* One of each a thread that has served a call. */
 BPF_HASH(calls, u32, struct call, SERVING_THREADS);
 BPF_HASH(owner_requests, struct lock_owner, u64, SERVING_THREADS);
 
@@ -84,11 +88,45 @@ int message_decoded(struct pt_regs *ctx) {
     if (!targets.lookup(&ids.pid))
         return 0;
     read_user(&arrival.bytes, 8, (void *)(key.message + MESSAGE_LENGTH));
-    arrivals.update(&key, &arrival);
+    struct arrival *known = arrivals.lookup(&key);
+    if (known)
+        *known = arrival;
+    else
+        arrivals.update(&key, &arrival);
     return 0;
 }
 
-INLINE void forget_call(struct call *call, struct ids ids) {
+/* Fails where the map has no room. */
+INLINE int set_owner_request(u32 pid, u32 lock_tid, u64 request) {
+    struct lock_owner owner = {pid, lock_tid};
+    u64 *known = owner_requests.lookup(&owner);
+    if (!known)
+        return owner_requests.update(&owner, &request);
+    *known = request;
+    return 0;
+}
+
+/* Fails where a map has no room. */
+INLINE int begins_serving(struct ids ids, struct call *call) {
+    struct call *known = calls.lookup(&ids.tid);
+    if (known)
+        *known = *call;
+    else if (calls.update(&ids.tid, call))
+        return -1;
+    return set_owner_request(ids.pid, call->lock_tid, call->request);
+}
+
+INLINE void ends_serving(struct ids ids, struct call *call) {
+    set_owner_request(ids.pid, call->lock_tid, 0);
+    call->request = 0;
+    call->message = 0;
+}
+
+/* The thread is no more. */
+INLINE void forget_calls(struct ids ids) {
+    struct call *call = calls.lookup(&ids.tid);
+    if (!call)
+        return;
     struct lock_owner owner = {ids.pid, call->lock_tid};
     owner_requests.delete(&owner);
     calls.delete(&ids.tid);
@@ -103,8 +141,8 @@ int call_dispatched(struct pt_regs *ctx) {
     if (!target || read_user(&header, sizeof(header), (void *)(call.message + MESSAGE_HEADER)))
         return 0;
     struct call *left_open = calls.lookup(&ids.tid);
-    if (left_open)
-        forget_call(left_open, ids);
+    if (left_open && left_open->request)
+        ends_serving(ids, left_open);
     if (header.type != MESSAGE_CALL && header.type != MESSAGE_CALL_WITH_FDS)
         return 0;
     struct message_key key = {call.message, ids.pid};
@@ -115,10 +153,9 @@ int call_dispatched(struct pt_regs *ctx) {
     if (arrival) {
         call.received = arrival->received;
         call.bytes = arrival->bytes;
-        arrivals.delete(&key);
+        arrival->received = 0;
     }
-    struct lock_owner owner = {ids.pid, call.lock_tid};
-    if (calls.update(&ids.tid, &call) || owner_requests.update(&owner, &call.request))
+    if (begins_serving(ids, &call))
         count(COUNTER_CALLS_LOST);
     starts_running();
     return 0;
@@ -129,7 +166,7 @@ int reply_queued(struct pt_regs *ctx) {
     struct ids ids = current_ids();
     struct call *call = calls.lookup(&ids.tid);
     struct call_event event = {};
-    if (!call || PT_REGS_PARM2(ctx) != call->message)
+    if (!call || !call->request || PT_REGS_PARM2(ctx) != call->message)
         return 0;
     event.type = EVENT_CALL;
     event.pid = ids.pid;
@@ -144,7 +181,7 @@ int reply_queued(struct pt_regs *ctx) {
     read_user(&header, sizeof(header), (void *)(call->message + MESSAGE_HEADER));
     event.failed = header.status == STATUS_ERROR;
     stops_running(&event);
-    forget_call(call, ids);
+    ends_serving(ids, call);
     if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
         count(COUNTER_CALLS_LOST);
     return 0;

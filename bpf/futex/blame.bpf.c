@@ -126,6 +126,16 @@ INLINE void tell_release(struct release_event *release) {
         count(COUNTER_EVENTS_LOST);
 }
 
+/* An entry that is there already costs a fraction of a new one. */
+INLINE void note_wake(struct target *target, struct ids ids, u64 address, u64 now) {
+    struct waker_key waker = {address, ids.pid, tid_in_locks(target, ids.tid)};
+    u64 *last = wakes.lookup(&waker);
+    if (last)
+        *last = now;
+    else
+        wakes.update(&waker, &now);
+}
+
 /* A wake of a word. Of those that a requeue makes wait for another word, from there on nobody here can tell who ends
  * it: until the word's last waiter is gone each pays for itself.
  */
@@ -134,8 +144,7 @@ INLINE struct charge charge_releaser(struct target *target, struct ids ids, u64 
     struct word_state *word = word_of(ids.pid, address);
     if (!word || !(word->waiters & 0xffff))
         return charge;
-    struct waker_key waker = {address, ids.pid, tid_in_locks(target, ids.tid)};
-    wakes.update(&waker, &now);
+    note_wake(target, ids, address, now);
     if (word->moved)
         return charge;
     u64 blame = take_uncharged(word, now);

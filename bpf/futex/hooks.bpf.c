@@ -21,12 +21,13 @@ struct waitv_entry {
 };
 
 /* On to `futex_called`: all ways to call share its text. */
-INLINE void call_begins(void *ctx, struct futex_call call) {
+INLINE void call_begins(void *ctx, struct target *target, struct futex_call call) {
     u32 zero = 0;
     struct walk *walk = walks.lookup(&zero);
     if (!walk)
         return;
     walk->call = call;
+    walk->target = *target;
     count(COUNTER_FUTEX_CALLS);
     programs.call(ctx, PROGRAM_CALL);
 }
@@ -35,22 +36,24 @@ INLINE void call_begins(void *ctx, struct futex_call call) {
 int enter_futex(struct syscall_enter *ctx) {
     u32 operation = ctx->arguments[1], command = operation & FUTEX_COMMAND_MASK;
     struct futex_call call = {.word = ctx->arguments[0], .operation = operation, .value = ctx->arguments[2]};
+    struct target *target = traced(current_ids());
     u64 second = ctx->arguments[4];
     s32 old = 0;
-    if (!traced(current_ids()) || !(is_wait(command) || is_wake(command)))
+    if (!target || !(is_wait(command) || is_wake(command)))
         return 0;
     if (is_requeue(command))
         call.moves = ctx->arguments[3];
     else if (command == FUTEX_WAKE_OP && !read_user(&old, 4, (void *)second) && wakes_second(ctx->arguments[5], old))
         call.second = second;
-    call_begins(ctx, call);
+    call_begins(ctx, target, call);
     return 0;
 }
 
 /* futex_wait(word, value, mask, flags, timeout, clock) */
 int enter_futex_wait(struct syscall_enter *ctx) {
-    if (traced(current_ids()))
-        call_begins(ctx, (struct futex_call){.word = ctx->arguments[0],
+    struct target *target = traced(current_ids());
+    if (target)
+        call_begins(ctx, target, (struct futex_call){.word = ctx->arguments[0],
                                              .operation = FUTEX_WAIT_BITSET,
                                              .value = ctx->arguments[1]});
     return 0;
@@ -59,8 +62,9 @@ int enter_futex_wait(struct syscall_enter *ctx) {
 /* futex_waitv(entries, count, flags, timeout, clock): the wait is for the first word. */
 int enter_futex_waitv(struct syscall_enter *ctx) {
     struct waitv_entry entry = {};
-    if (traced(current_ids()) && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
-        call_begins(ctx, (struct futex_call){.word = entry.word,
+    struct target *target = traced(current_ids());
+    if (target && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
+        call_begins(ctx, target, (struct futex_call){.word = entry.word,
                                              .operation = FUTEX_WAIT_BITSET,
                                              .value = entry.value});
     return 0;
@@ -68,16 +72,18 @@ int enter_futex_waitv(struct syscall_enter *ctx) {
 
 /* futex_wake(word, mask, count, flags) */
 int enter_futex_wake(struct syscall_enter *ctx) {
-    if (traced(current_ids()))
-        call_begins(ctx, (struct futex_call){.word = ctx->arguments[0], .operation = FUTEX_WAKE_BITSET});
+    struct target *target = traced(current_ids());
+    if (target)
+        call_begins(ctx, target, (struct futex_call){.word = ctx->arguments[0], .operation = FUTEX_WAKE_BITSET});
     return 0;
 }
 
 /* futex_requeue(entries, flags, wakes, moves): from the first entry's word to the second's. */
 int enter_futex_requeue(struct syscall_enter *ctx) {
     struct waitv_entry entry = {};
-    if (traced(current_ids()) && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
-        call_begins(ctx, (struct futex_call){.word = entry.word,
+    struct target *target = traced(current_ids());
+    if (target && !read_user(&entry, sizeof(entry), (void *)ctx->arguments[0]))
+        call_begins(ctx, target, (struct futex_call){.word = entry.word,
                                              .operation = FUTEX_CMP_REQUEUE,
                                              .value = ctx->arguments[2],
                                              .moves = ctx->arguments[3]});
@@ -97,7 +103,10 @@ int exit_futex(struct syscall_exit *ctx) {
 int thread_exit(void *ctx) {
     struct ids ids = current_ids();
     struct thread_state *state = threads.lookup(&ids.tid);
-    if (!state || !traced(ids))
+    if (!traced(ids))
+        return 0;
+    forget_calls(ids);
+    if (!state)
         return 0;
     if (state->phase == PHASE_ASLEEP)
         end_unseen_sleep(state, bpf_ktime_get_ns());

@@ -65,11 +65,11 @@ INLINE void start_sleep(struct thread_state *state, struct target *target, struc
 /* Any futex call begins. It goes on with the wait that is open, or closes it. */
 int futex_called(void *ctx) {
     struct ids ids = current_ids();
-    struct target *target = traced(ids);
     u32 zero = 0;
     struct walk *walk = walks.lookup(&zero);
-    if (!target || !walk)
+    if (!walk)
         return 0;
+    struct target *target = &walk->target;
     struct futex_call call = walk->call;
     u64 now = bpf_ktime_get_ns();
     int waits = is_wait(call.operation & FUTEX_COMMAND_MASK);
@@ -128,7 +128,7 @@ INLINE int wants_stack(struct thread_state *state) {
     return !is_known_idle(state);
 }
 
-/* The last of the hook, when the sleep's end is noted and its stack is taken. */
+/* The last of the hook, when the sleep's end is noted and its stack is taken; or where a wait is closed at once. */
 int sleep_over(void *ctx) {
     struct ids ids = current_ids();
     struct thread_state *state = threads.lookup(&ids.tid);
@@ -173,7 +173,9 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret,
         state->flags |= WAIT_STACK_TAKEN;
         take_stack(ctx, target, ids, &user, PROGRAM_WAIT_STACK);
     }
-    programs.call(ctx, PROGRAM_SLEEP_OVER);
+    if (state->outcome == OUTCOME_TIMEOUT)
+        programs.call(ctx, PROGRAM_SLEEP_OVER);
+    leave(state);
 }
 
 int wait_stack(void *ctx) {

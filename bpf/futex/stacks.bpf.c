@@ -13,6 +13,7 @@ struct charge {
  */
 struct walk {
     struct futex_call call;
+    struct target target; /* that has called */
     struct cursor at;
     u32 first_mapping;
     u32 mappings;
