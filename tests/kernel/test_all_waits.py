@@ -38,5 +38,6 @@ def test_every_wait_is_long(traced: Trace, phase: str) -> None:
     """Its lock's sums, and the call sites that the events of the waits make up, are the same."""
     locks = locks_of(traced, phase)
     sites = sum_sites(sites_of(traced, {lock["address"] for lock in locks}, "work"))
-    assert sum(lock["waits"] for lock in locks) == sum(lock["long_waits"] for lock in locks) == sites.waits > 0
+    waits, long_waits = (sum(lock[name] for lock in locks) for name in ("waits", "long_waits"))
+    assert waits == long_waits == sites.waits > 0
     assert sum(lock["wait_ns"] for lock in locks) == sites.wait_ns
