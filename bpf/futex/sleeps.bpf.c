@@ -163,6 +163,7 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret,
             stops_sleeping(state, now, ret >= 0);
         state->phase = PHASE_BETWEEN;
     }
+    state->flags &= ~(WAIT_RESUMED | WAIT_WORD_UNCHANGED); /* as an interruption before has left them */
     if (is_restart(ret))
         state->flags |= WAIT_RESUMED;
     else
