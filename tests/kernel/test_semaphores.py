@@ -24,10 +24,12 @@ def locked(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield trace(program, folder, "--threshold", "100us", beside=busy(2))
 
 
+@pytest.mark.accuracy
 @pytest.mark.parametrize("consumers", CONSUMERS)
 def test_every_item_is_a_wait(consumed: Trace, consumers: int) -> None:
     (lock,) = locks_of(consumed, str(consumers))
-    assert (lock["kind"], lock["waits"], lock["sleeps"]) == ("sem", ITEMS, ITEMS)
+    found = lock["kind"], lock["waits"], lock["sleeps"]
+    assert found == ("sem", ITEMS, ITEMS), consumed.report["health"]
 
 
 @pytest.mark.accuracy
