@@ -15,6 +15,7 @@ MEASURES: dict[str, Measure] = {
     "probe": truth_rows.probe,
     "throughput": speed.throughput,
     "frontend": speed.frontend,
+    "report": speed.reporting,
     "libvirt": libvirt_rows.latencies,
 }
 

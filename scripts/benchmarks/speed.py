@@ -1,6 +1,7 @@
 """What a trace costs: to begin with, the target, and itself."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ LOADS: tuple[tuple[str, float, Pace, tuple[str, ...], tuple[str, ...]], ...] = (
     ("only locks and unlocks, probe auto", 97, per_cpu_time, ONLY_LOCKS, ()),
 )
 ENOUGH = 10_000  # long waits a second
+LOADED_SECONDS = 5
 SECOND = 1e9
 MEGABYTE = 1e6
 
@@ -49,6 +51,25 @@ def _attach_seconds(pid: int) -> float:
     with attached(pid, "--json", file, "--quiet") as lockwatch:
         assert lockwatch.stop().status == 0
     return float(_report(file)["health"]["attach_ns"]) / SECOND
+
+
+def reporting() -> list[Row]:
+    """From Ctrl-C to the end of the report, with the names of a busy libvirtd's locks."""
+    seconds = [_report_seconds() for _ in range(RUNS)]
+    return [at_most("report on libvirtd, 20 clients", median(seconds), 1, "s", spread(seconds))]
+
+
+def _report_seconds() -> float:
+    options = ("--kinds", "all", "--json", FOLDER / "reported.json", "--quiet")
+    with (
+        Lab(FOLDER, "--mode", "define", "--clients", 20, "--rounds", 1000) as lab,
+        attached(lab.pid, *options) as lockwatch,
+    ):
+        lab.go()
+        time.sleep(LOADED_SECONDS)
+        stopped = time.monotonic()
+        assert lockwatch.stop().status == 0
+        return time.monotonic() - stopped
 
 
 def throughput() -> Iterator[Row]:
