@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from tracer.blocked import BlockedThread, blocked_threads
+from tracer.errors import TargetError
 from tracer.kernel import records as raw
 from tracer.kernel.tracing import KernelTracing
 from tracer.memory import Memory
@@ -37,6 +38,7 @@ class BlockedFinder:
             self._blocked(tid, state, now_ns)
             for tid, state in states.items()
             if state.phase == raw.PHASE_ASLEEP and now_ns - state.started >= least_ns
+            if self._readable(state.pid)
         ]
         return sorted(found, key=lambda blocked: blocked.started_ns)
 
@@ -82,6 +84,14 @@ class BlockedFinder:
         word = self._memory(state.pid).u32(site.base + offset) if offset is not None else None
         own_id = (word or 0) & TID_MASK
         return self._resolver.owner(state.pid, own_id, False)
+
+    def _readable(self, pid: int) -> bool:
+        """False for a process that has just ended: nothing of it waits."""
+        try:
+            self._memory(pid)
+        except TargetError:
+            return False
+        return True
 
     def _memory(self, pid: int) -> Memory:
         if pid not in self._memories:

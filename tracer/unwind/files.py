@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tracer.abi import number
 from tracer.elf import Elf
-from tracer.errors import FileError
+from tracer.errors import FileError, TargetError
 from tracer.memory import Memory
 from tracer.process import Mapping, open_mapped
 from tracer.unwind.blocks import build_blocks, first_pc
@@ -73,7 +73,10 @@ class Files:
             os.close(fd)
 
     def _load_vdso(self, pid: int, mapping: Mapping) -> File:
-        data = Memory(pid).read_some(mapping.start, min(mapping.end - mapping.start, VDSO_LIMIT))
+        try:
+            data = Memory(pid).read_some(mapping.start, min(mapping.end - mapping.start, VDSO_LIMIT))
+        except TargetError:  # it has just ended
+            return NO_ROWS
         if data not in self._known:
             self._known[data] = self._add(data)
         return self._known[data]
