@@ -10,7 +10,7 @@ from rows import Row, at_most, median, spread
 
 PAIRS = 9
 CLIENTS = 20
-ROUNDS = {1: "60", CLIENTS: "12"}
+LOADS = {1: ("query", "100"), CLIENTS: ("define", "12")}  # mode and rounds
 MICROSECOND = 1000
 
 
@@ -37,7 +37,7 @@ def latencies() -> list[Row]:
     bpf = [pair.bpf / MICROSECOND for pair in single]
     states = {pair.probe_state for pair in together}
     return [
-        at_most("libvirtd, 1 client that defines: BPF time a call", median(bpf), 15, "us", spread(bpf)),
+        at_most("libvirtd, 1 client that asks: BPF time a call", median(bpf), 15, "us", spread(bpf)),
         _row("  median latency, up by", single, None),
         _row(f"libvirtd, {CLIENTS} clients that define: median latency, up by", together, 5),
         at_most(
@@ -57,7 +57,8 @@ def _row(what: str, pairs: Sequence[Pair], limit: float | None) -> Row:
 
 
 def _pairs(clients: int) -> list[Pair]:
-    options = ("--mode", "define", "--clients", str(clients), "--rounds", ROUNDS[clients])
+    mode, rounds = LOADS[clients]
+    options = ("--mode", mode, "--clients", str(clients), "--rounds", rounds)
     return [_pair(index % 2 == 0, options) for index in range(PAIRS)]
 
 
