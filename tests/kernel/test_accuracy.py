@@ -12,7 +12,8 @@ from truth import assert_close, locks_of, of_program, sites_of, sum_locks, sum_s
 KINDS = ("mutex", "timed", "robust", "pi", "sem", "rwlock")
 PHASES = [
     *(f"{kind}:{threads}:{hold}:1" for kind in KINDS for threads in (8, 16) for hold in (200, 1000)),
-    *(f"{kind}:8:20:1" for kind in KINDS),
+    *(f"{kind}:{threads}:20:0.5" for kind in KINDS if kind != "rwlock" for threads in (8, 16)),
+    "rwlock:8:20:1",
     "reader:4:500:2",
 ]
 
