@@ -25,8 +25,10 @@ enum futex_command {
 #define RWLOCK_PHASE_HELD 3
 #define RWLOCK_READERS_WAIT 4 /* a bit of its count of readers */
 
-/* How long a thread that has lost the race for a lock may run before it sleeps again. */
-#define RETRY_NS 8000
+/* How long a thread that has lost the race for a lock may run before it sleeps again: a microsecond, and what
+ * interrupts and a hypervisor take of its CPU.
+ */
+#define RETRY_NS 16000
 
 #define GREATEST_TID (1 << 22) /* PID_MAX_LIMIT of the kernel: what is larger is no thread */
 
