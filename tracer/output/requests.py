@@ -34,12 +34,12 @@ _SCHEDULED = tuple(Column(title, right=True) for title in ("CPU", "RUN QUEUE", "
 
 
 def write_requests(page: Page, requests: tuple[RequestTotal, ...], top: int) -> None:
-    """All calls, by the time that they took in all."""
+    """All calls, by the time that they took in all, or that they are known to have waited."""
     page.title("API calls")
     if not requests:
         page.line("  No API call was served.")
         return
-    ordered = sorted(requests, key=lambda total: -(total.total_ns + total.throttled_ns))
+    ordered = sorted(requests, key=lambda total: -(total.throttled_ns + _known_ns(total)))
     scheduled = any(total.cpu_ns is not None for total in ordered)
     columns = (*_COLUMNS, *(_SCHEDULED if scheduled else _PLAIN))
     page.table(columns, (_row(total, scheduled) for total in ordered[:top]))
@@ -60,9 +60,8 @@ def _row(total: RequestTotal, scheduled: bool) -> list[str]:
     parts = (total.throttled_ns, total.queued_ns, total.lock_wait_ns, total.cond_wait_ns)
     return [
         printable(total.api),
-        count(total.calls),
-        count(total.errors),
-        *(duration(time) for time in times),
+        *([count(total.calls), count(total.errors)] if total.calls else ["-", "-"]),
+        *(duration(time) if total.calls else "-" for time in times),
         *(duration(time) if time else "-" for time in (*parts, *rest)),
     ]
 
@@ -81,7 +80,12 @@ def _sentences(total: RequestTotal) -> list[str]:
 
 
 def _worth_telling(wait_ns: int, total: RequestTotal) -> bool:
-    return wait_ns >= TOLD_PART * total.total_ns > 0
+    return wait_ns >= TOLD_PART * _known_ns(total) > 0
+
+
+def _known_ns(total: RequestTotal) -> int:
+    """What its calls took; where only their waits are seen, what these did."""
+    return total.total_ns if total.calls else total.lock_wait_ns + total.cond_wait_ns
 
 
 def _held_up(api: str, holder: HeldUpBy) -> str:

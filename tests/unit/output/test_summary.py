@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from output_models import (
     BLOCKED,
+    CREATE,
     DOMAIN,
     EMPTY,
     MANAGER,
@@ -251,3 +252,14 @@ def test_no_line_ends_between_a_number_and_its_unit(monkeypatch: pytest.MonkeyPa
         verdict = [line.strip() for line in lines_after(lines, "Verdict")]
         assert " ".join(verdict) == told
         assert not any(re.search(r"(\d|<-)$", line.removesuffix("1,234")) for line in verdict)
+
+
+def test_requests_that_only_their_waits_tell_of() -> None:
+    """No call of theirs is seen: its number and latency are not known, and its waits order the rows."""
+    unseen = replace(CREATE, calls=0, errors=0, p50_ns=0, p90_ns=0, max_ns=0, total_ns=0, held_up_by=())
+    less = replace(unseen, api="destroy", lock_wait_ns=SECOND, cond_wait_ns=0, locks=())
+    text = text_of(replace(REPORT, requests=(less, unseen)))
+    first, second = (line.split() for line in text.split("API CALL")[1].splitlines()[1:3])
+    assert (first[0], second[0]) == ("create", "destroy")
+    assert first[1:7] == ["-"] * 6
+    assert "create waited 11.0 s for SecurityManager." in text
