@@ -31,6 +31,7 @@ LOADS: tuple[tuple[str, float, Pace, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 ENOUGH = 10_000  # long waits a second
 LOADED_SECONDS = 5
+LOSSES = ("waits_lost", "stacks_lost", "events_lost", "calls_lost", "runs_skipped")
 SECOND = 1e9
 MEGABYTE = 1e6
 
@@ -112,7 +113,7 @@ def _loud(seconds: int) -> list[Row]:
     waits = sum(lock["long_waits"] for lock in report["locks"])
     rate = waits / duration * SECOND
     cpu = 100 * (health["frontend_cpu_ns"] - start_ns) / duration * ENOUGH / rate
-    lost = health["waits_lost"] + health["stacks_lost"] + health["events_lost"]
+    lost = sum(health[name] for name in LOSSES)
     return [
         at_least(f"long waits a second for {seconds} s", rate, ENOUGH, "/s"),
         at_most(f"  CPU of the frontend, for {ENOUGH:,}", cpu, 10, "%"),
