@@ -89,6 +89,7 @@ enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED };
 #define WAIT_STACK_TAKEN 8
 #define WAIT_BEFORE_ATTACH 16   /* it had begun before the trace: `started` is when the trace did */
 #define WAIT_KNOWN_IDLE 32      /* its stack was not taken, but known: see "idle waits" */
+#define WAIT_NO_ROOM 64         /* for its owner or its blame, in the maps */
 
 /* What a thread waits, or has last waited, for. */
 struct thread_state {
@@ -419,7 +420,7 @@ _Static_assert(sizeof(struct call_event) == 80, "call_event");
 
 enum counter {
     COUNTER_FUTEX_CALLS,
-    COUNTER_WAITS_LOST,     /* a wait, or its owner, that no map had room for */
+    COUNTER_WAITS_LOST,     /* a wait, its owner or its blame, that no map had room for */
     COUNTER_STACKS_LOST,    /* a new stack that the map or the ring buffer had no room for */
     COUNTER_EVENTS_LOST,    /* a long wait or release that the ring buffer had no room for */
     COUNTER_CALLS_LOST,     /* a served call, or its time off the CPU, that there was no room for */

@@ -21,7 +21,7 @@ INLINE void starts_sleeping(struct thread_state *state) {
     if (!word)
         word = words.lookup_or_try_init(&key, &fresh);
     if (!word) {
-        count(COUNTER_WAITS_LOST);
+        state->flags |= WAIT_NO_ROOM;
         return;
     }
     word->object = state->object;

@@ -52,7 +52,7 @@ INLINE void add_to_owner(struct thread_state *state, u64 waited) {
     key.owner = state->owner;
     total = owner_totals.lookup_or_try_init(&key, &none);
     if (!total) {
-        count(COUNTER_WAITS_LOST);
+        state->flags |= WAIT_NO_ROOM;
         return;
     }
     __sync_fetch_and_add(&total->waits, 1);
@@ -105,6 +105,8 @@ INLINE void close_wait(struct thread_state *state, u32 tid) {
         state->flags |= WAIT_OWNER_CONFIRMED;
     if (state->owner)
         add_to_owner(state, waited);
+    if (state->flags & WAIT_NO_ROOM)
+        count(COUNTER_WAITS_LOST);
     if (waited >= THRESHOLD_NS && !(state->flags & WAIT_KNOWN_IDLE))
         send_wait(state, tid);
 }

@@ -33,8 +33,8 @@ def flooded(found: Trace) -> list[int]:
 def test_words_without_room_are_counted(words: Trace) -> None:
     kept, lost = sum(flooded(words)), words.report["health"]["waits_lost"]
     assert ROOM_FOR_WORDS * 0.9 < kept <= ROOM_FOR_WORDS
-    # A wait whose word and whose sums both lack room is lost twice.
-    assert words.program["waits"] - kept <= lost <= 2 * (words.program["waits"] - kept) + 2
+    # The program's end waits for its two threads, too.
+    assert 0 <= lost - (words.program["waits"] - kept) <= 2
 
 
 def test_stacks_without_room_are_counted(stacks: Trace) -> None:

@@ -19,7 +19,7 @@ def write_health(page: Page, report: Report) -> None:
 
 def _losses(health: Health) -> str:
     sorts = (
-        (health.waits_lost, "wait", "missing above, or known without their owner"),
+        (health.waits_lost, "wait", "missing above, or known without their owner or blame"),
         (health.stacks_lost, "stack", "their waits are counted, without a call site"),
         (health.events_lost, "event", "missing from live lines, stacks, threads and recordings"),
         (health.calls_lost, "call", "missing from the requests, or without its time off the CPU"),
