@@ -23,8 +23,8 @@ BUDGET_PERCENT = 2
 
 
 def waits() -> list[Row]:
-    """Number and time of long waits, per kind: the worst of the loads. The mutex probe traps before the wait, and
-    so within the program's time alone."""
+    """Number and time of long waits, per kind: the worst of the loads. The mutex probe traps before the wait,
+    and so within the program's time alone."""
     phases = [f"{kind}:{threads}:{hold}:1" for kind in KINDS for threads, hold in LOADS]
     found = traced("contend.c", *phases, options=("--threshold", THRESHOLD, "--mutex-probe", "off"))
     rows = []
