@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -65,7 +65,9 @@ class Session:
         self._config = config
         self._beginning = beginning
         self._launched = launched
-        self._closing = ExitStack()
+        self._listening_to_signals = ExitStack()
+        self._in_the_kernel = ExitStack()
+        self._detaching: Future[None] | None = None
         self._probe_told = False
         self.symbolizer = Symbolizer()
 
@@ -73,14 +75,23 @@ class Session:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._closing.close()
+        self.detach().result()
+
+    def detach(self) -> Future[None]:
+        """Begins to take everything out of the kernel, whose grace periods pass one by one."""
+        if self._detaching is None:
+            self._listening_to_signals.close()
+            pool = ThreadPoolExecutor(1)
+            self._detaching = pool.submit(self._in_the_kernel.close)
+            pool.shutdown(wait=False)
+        return self._detaching
 
     def attach(self) -> TraceInfo:
         """Up to the last hook on. Raises LockwatchError."""
         gc.disable()  # nothing is garbage yet: a tenth of the time to get attached
         processes = self._beginning.processes
         self._stop = Stop([process.pid for process in processes])
-        self._closing.callback(self._stop.close)
+        self._listening_to_signals.callback(self._stop.close)
         for process in processes:
             self.symbolizer.watch(process.pid)
         kernel, tables = self._load(processes)
@@ -125,8 +136,8 @@ class Session:
         self._requests = Requests(self._config, processes, self.symbolizer, sites)
         tables = build([process.pid for process in processes])
         kernel = KernelTracing(self._beginning.module(tables))
-        self._closing.callback(kernel.close)
-        self._closing.callback(self._requests.close)
+        self._in_the_kernel.callback(kernel.close)
+        self._in_the_kernel.callback(self._requests.close)
         self._probe = self._mutex_probe(kernel, processes)
         kernel.fill(tables)
         return kernel, tables
@@ -153,7 +164,7 @@ class Session:
             return None
         pids = [process.pid for process in processes]
         probe = MutexProbe(kernel.module, pids, self._config.mutex_probe, self._config.overhead_budget)
-        self._closing.callback(probe.close)
+        self._in_the_kernel.callback(probe.close)
         return probe
 
     def _resolving(

@@ -8,7 +8,6 @@ from tracer.commands.tracing import Telling
 from tracer.config import TraceConfig
 from tracer.launching import Launched
 from tracer.model.kinds import Kind
-from tracer.model.report import Report
 from tracer.options import Filters
 from tracer.outputs import Outputs
 from tracer.recording.files import prepare
@@ -24,12 +23,6 @@ def run(
     beginning: Beginning, config: TraceConfig, telling: Telling, outputs: Outputs, launched: Launched | None
 ) -> None:
     """Traces to the end and shows the report. Raises LockwatchError."""
-    show(_traced(beginning, config, telling, outputs, launched), config.filters, outputs)
-
-
-def _traced(
-    beginning: Beginning, config: TraceConfig, telling: Telling, outputs: Outputs, launched: Launched | None
-) -> Report:
     if telling.recording is not None:
         prepare(telling.recording)
     with Session(config, beginning, launched) as session:
@@ -54,4 +47,6 @@ def _traced(
             watcher.close()
         if recording is not None:
             outputs.failure = recording.finish(session.report(ALL))
-        return session.report(config.filters)
+        report = session.report(config.filters)
+        session.detach()
+        show(report, config.filters, outputs)
