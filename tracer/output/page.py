@@ -34,6 +34,13 @@ class Column:
     spare: int = 0
 
 
+class _Console(Console):
+    """Leaves it to others what to do when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Page:
     """Lines and tables on `out`. The text must be printable: see `names.printable`."""
 
@@ -41,7 +48,7 @@ class Page:
         self._out = out
         self._encoding = getattr(out, "encoding", None) or "utf-8"
         self.terminal = out.isatty()
-        self._console = Console(
+        self._console = _Console(
             file=out,
             force_terminal=self.terminal,
             width=None if self.terminal else _PIPE_WIDTH,
