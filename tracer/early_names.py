@@ -71,7 +71,7 @@ class EarlyNames:
     def _name(self, waits: Mapping[raw.WaitKey, int], end_ns: int) -> None:
         for key, stack in waits.items():
             what = (key.pid, key.word, key.object)
-            if what in self._named:
+            if what in self._named or not self._resolver.knows_stack(stack):
                 continue
             if self._clock() >= end_ns:
                 return

@@ -76,6 +76,10 @@ class Resolver:
     def add_stack(self, event: raw.StackEvent) -> None:
         self._raw_stacks[event.id] = event
 
+    def knows_stack(self, stack_id: int) -> bool:
+        """Its event has come: later than the maps may tell of it."""
+        return stack_id in self._raw_stacks
+
     def stack(self, stack_id: int) -> Stack:
         """The stack of an id, symbolized at the first call; NO_STACK where it was lost."""
         found = self._stacks.get(stack_id)

@@ -11,6 +11,7 @@ from tracer.model.stacks import NO_STACK, Stack
 from tracer.resolving import Resolver, Site, Way
 
 PID = 11
+STACK = 3
 
 
 class Recorded:
@@ -25,6 +26,7 @@ class Recorded:
         self.sleepers: dict[int, raw.ThreadState] = {}
         self.seen_asleep: list[tuple[int, int, bool]] = []
         self.wakes = False
+        self.late_stacks: set[int] = set()
         self._read_ns = read_ns
         self._name_ns = name_ns
 
@@ -52,6 +54,9 @@ class Recorded:
         )
         self.wait_for(word)
 
+    def knows_stack(self, stack_id: int) -> bool:
+        return stack_id not in self.late_stacks
+
     def stack(self, stack_id: int) -> Stack:
         return NO_STACK
 
@@ -68,7 +73,7 @@ class Recorded:
     def forget_ended(self, states: dict[int, raw.ThreadState]) -> None: ...
 
     def wait_for(self, word: int, reference: int = 0, ip: int = 0) -> None:
-        self.waits[raw.WaitKey(word, ip, reference, 0, PID, 0, 0, 0)] = 0
+        self.waits[raw.WaitKey(word, ip, reference, 0, PID, 0, 0, 0)] = STACK
 
     def early_names(self) -> EarlyNames:
         clock: Callable[[], int] = lambda: self.now  # noqa: E731
@@ -91,6 +96,18 @@ def test_each_lock_is_named_once_and_again_when_another_object_lies_there() -> N
     look_again(recorded, names)
     look_again(recorded, names)
     assert recorded.named == [(PID, 64, 0), (PID, 64, 7), (PID, 128, 0)]
+
+
+def test_a_lock_is_not_judged_before_its_stack_has_come() -> None:
+    recorded = Recorded()
+    names = recorded.early_names()
+    recorded.late_stacks = {STACK}
+    recorded.wait_for(64)
+    names.tick()
+    assert not recorded.named
+    recorded.late_stacks = set()
+    look_again(recorded, names)
+    assert recorded.named == [(PID, 64, 0)]
 
 
 def test_those_that_sleep_are_looked_at() -> None:
