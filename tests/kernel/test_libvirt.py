@@ -145,7 +145,7 @@ def test_waiting_for_a_worker_is_no_lock_and_names_its_setting(queued: Traced) -
 
 def test_jobs_of_one_domain_are_contention(tmp_path: Path) -> None:
     """A domain changes one job at a time; the calls that fail, since another was faster, are counted."""
-    traced = trace_lab(tmp_path, "--mode", "jobs", "--clients", "6", "--rounds", "200")
+    traced = trace_lab(tmp_path, "--mode", "jobs", "--clients", "6", "--rounds", "500")
     jobs = [lock for lock in traced.report["locks"] if lock["kind"] == "job"]
     assert len(jobs) == 1
     assert jobs[0]["contention"]
