@@ -62,6 +62,10 @@ INLINE u32 way_of_waiting(u32 command, u32 value) {
     return 0;
 }
 
+INLINE u32 way_of(struct thread_state *state) {
+    return way_of_waiting(state->operation & FUTEX_COMMAND_MASK, state->value);
+}
+
 INLINE int is_requeue(u32 command) {
     return command == FUTEX_REQUEUE || command == FUTEX_CMP_REQUEUE || command == FUTEX_CMP_REQUEUE_PI;
 }

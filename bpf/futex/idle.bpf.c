@@ -13,7 +13,7 @@ INLINE struct idle_stack *idle_stack_of(struct thread_state *state) {
     key.object = state->object;
     key.pid = state->pid;
     key.operation = state->operation;
-    key.value = way_of_waiting(state->operation & FUTEX_COMMAND_MASK, state->value);
+    key.value = way_of(state);
     key.place = place_of(state);
     struct idle_stack *known = idle_stacks.lookup(&key);
     return known && state->ended < known->until ? known : 0;

@@ -8,7 +8,7 @@ INLINE struct wait_key key_of(struct thread_state *state) {
     key.request = state->request;
     key.pid = state->pid;
     key.operation = state->operation;
-    key.value = way_of_waiting(state->operation & FUTEX_COMMAND_MASK, state->value);
+    key.value = way_of(state);
     return key;
 }
 
@@ -76,7 +76,7 @@ INLINE void send_wait(struct thread_state *state, u32 tid) {
     event.request = state->request;
     event.owner_request = state->owner_request;
     event.operation = state->operation;
-    event.value = way_of_waiting(state->operation & FUTEX_COMMAND_MASK, state->value);
+    event.value = way_of(state);
     event.sleeps = state->sleeps;
     event.outcome = state->outcome;
     event.flags = state->flags;
