@@ -1,92 +1,135 @@
-"""A libvirtd under load, with lockwatch beside it and without."""
+"""A libvirtd under a steady load, which lockwatch comes to and leaves, again and again."""
 
-from collections.abc import Sequence
+import csv
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from statistics import mean
+from typing import Any, NamedTuple
 
-from libvirt_lab import Lab, Traced, trace_lab
+from harness import attached
+from libvirt_lab import Lab
 from programs import FOLDER
 from rows import Row, at_most, median, spread
+from scatter import middle
 
-PAIRS = 9
+from tracer.probe.clocks import process_cpu_ns
+
 CLIENTS = 20
-LOADS = {1: ("query", "100"), CLIENTS: ("define", "12")}  # mode and rounds
-MICROSECOND = 1000
+LOAD_SECONDS = 240
+SLICE = 2.0  # seconds of one look at the latencies
+SETTLED = 1.5  # seconds after which a trace that began, or ended, no longer disturbs
+ROUND_SECONDS = 20  # that a round takes at most
+SECOND = 1e9
+MICROSECOND = 1e3
+
+
+class Call(NamedTuple):
+    api: str
+    started_ns: int
+    ns: int
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Median latencies (ns), and of the traced run BPF's ns a call and the probe's share of a CPU (%)."""
+class Slice:
+    """CLOCK_MONOTONIC."""
 
-    watched: float
-    alone: float
-    bpf: float
-    probe: float
-    probe_state: str
+    started_ns: int
+    ended_ns: int
+
+    def medians(self, calls: list[Call]) -> dict[str, float]:
+        """Latencies (ns) by API, of the calls that lie in it."""
+        latencies: dict[str, list[int]] = defaultdict(list)
+        for call in calls:
+            if self.started_ns <= call.started_ns and call.started_ns + call.ns <= self.ended_ns:
+                latencies[call.api].append(call.ns)
+        return {api: median(values) for api, values in latencies.items()}
+
+
+@dataclass(frozen=True)
+class Round:
+    """A trace, what lies around it, its report, and the daemon's CPU time meanwhile (ns)."""
+
+    before: Slice
+    during: Slice
+    after: Slice
+    report: dict[str, Any]
+    cpu_ns: int
+
+    def latencies(self, calls: list[Call]) -> tuple[float, float]:
+        """(not traced, traced): the mean over the APIs of their median latencies, in ns."""
+        before, during, after = (part.medians(calls) for part in (self.before, self.during, self.after))
+        apis = before.keys() & during.keys() & after.keys()
+        untraced = mean((before[api] + after[api]) / 2 for api in apis)
+        return untraced, mean(during[api] for api in apis)
 
     @property
-    def slower(self) -> float:
-        """Percent."""
-        return 100 * (self.watched / self.alone - 1)
+    def bpf_ns(self) -> float:
+        """A call."""
+        return float(self.report["health"]["bpf_ns"]) / sum(row["calls"] for row in self.report["requests"])
+
+    @property
+    def probe_share(self) -> float:
+        """Percent of the CPU time that the daemon used."""
+        probe = self.report["mutex_probe"]
+        return float(100 * probe["hits"] * probe["cost_ns_per_hit"] / self.cpu_ns)
 
 
-def latencies() -> list[Row]:
-    """API calls of one client and of many, traced and not, in turns. Latencies have the machine's noise in
-    them; BPF time is what the kernel itself counts."""
-    single, together = _pairs(1), _pairs(CLIENTS)
-    bpf = [pair.bpf / MICROSECOND for pair in single]
-    states = {pair.probe_state for pair in together}
-    return [
-        at_most("libvirtd, 1 client that asks: BPF time a call", median(bpf), 15, "us", spread(bpf)),
-        _row("  median latency, up by", single, None),
-        _row(f"libvirtd, {CLIENTS} clients that define: median latency, up by", together, 5),
-        at_most(
-            f"  probe {'/'.join(sorted(states))}: share of a CPU",
-            max(pair.probe for pair in together),
-            2,
-            "%",
-        ),
-    ]
+def latencies() -> Iterator[Row]:
+    """API calls of one client and of many."""
+    rounds, calls = _rounds("query", 1)
+    pairs = [each.latencies(calls) for each in rounds]
+    slower = middle([(traced - untraced) / MICROSECOND for untraced, traced in pairs])
+    bpf = [each.bpf_ns / MICROSECOND for each in rounds]
+    yield at_most("libvirtd, 1 client that asks: slower a call by", slower.median, 15, "us", str(slower))
+    yield Row("  of a latency of", f"{median([pair[0] for pair in pairs]) / MICROSECOND:.4g} us", "", None)
+    yield Row("  BPF time a call", f"{median(bpf):.3g} us{spread(bpf)}", "", None)
+    yield _probe(rounds)
+    rounds, calls = _rounds("define", CLIENTS)
+    pairs = [each.latencies(calls) for each in rounds]
+    longer = middle([100 * (traced / untraced - 1) for untraced, traced in pairs])
+    what = f"libvirtd, {CLIENTS} clients that define: median latency, up by"
+    yield at_most(what, longer.median, 5, "%", str(longer))
+    yield _probe(rounds)
 
 
-def _row(what: str, pairs: Sequence[Pair], limit: float | None) -> Row:
-    slower = [pair.slower for pair in pairs]
-    if limit is not None:
-        return at_most(what, median(slower), limit, "%", spread(slower))
-    return Row(what, f"{median(slower):.3g} %{spread(slower)}", "", None)
+def _probe(rounds: list[Round]) -> Row:
+    states = "/".join(sorted({each.report["mutex_probe"]["state"] for each in rounds}))
+    shares = [each.probe_share for each in rounds]
+    return at_most(f"  probe {states}: of libvirtd's CPU time", median(shares), 2, "%", spread(shares))
 
 
-def _pairs(clients: int) -> list[Pair]:
-    mode, rounds = LOADS[clients]
-    options = ("--mode", mode, "--clients", str(clients), "--rounds", rounds)
-    return [_pair(index % 2 == 0, options) for index in range(PAIRS)]
-
-
-def _pair(watched_first: bool, options: tuple[str, ...]) -> Pair:
-    alone = 0.0 if watched_first else _alone(options)
-    found = trace_lab(FOLDER, *options)
-    return _compared(found, alone or _alone(options))
-
-
-def _compared(found: Traced, alone: float) -> Pair:
-    probe = found.report["mutex_probe"]
-    calls = sum(request["calls"] for request in found.report["requests"])
-    return Pair(
-        watched=_latency(found.clients),
-        alone=alone,
-        bpf=found.report["health"]["bpf_ns"] / calls,
-        probe=100 * probe["hits"] * probe["cost_ns_per_hit"] / found.report["duration_ns"],
-        probe_state=probe["state"],
-    )
-
-
-def _alone(options: tuple[str, ...]) -> float:
-    with Lab(FOLDER, *options) as lab:
+def _rounds(mode: str, clients: int) -> tuple[list[Round], list[Call]]:
+    file = FOLDER / "calls.csv"
+    load = ("--mode", mode, "--clients", clients, "--rounds", 10**9, "--seconds", LOAD_SECONDS)
+    with Lab(FOLDER, *load, "--calls", file) as lab:
+        ends = time.monotonic() + LOAD_SECONDS
         lab.go()
-        return _latency(lab.result())
+        time.sleep(SETTLED)
+        rounds = [_round(lab.pid, _slice())]
+        while time.monotonic() < ends - ROUND_SECONDS:
+            rounds.append(_round(lab.pid, rounds[-1].after))
+        lab.result()
+    with file.open(newline="") as text:
+        calls = [Call(api, int(started), int(ns)) for api, started, ns in list(csv.reader(text))[1:]]
+    return rounds, calls
 
 
-def _latency(clients: dict[str, Any]) -> float:
-    """The median of the calls, by API, weighted with their number."""
-    rows = [row for run in clients["runs"] for row in run["apis"].values()]
-    return float(sum(row["p50_ns"] * row["calls"] for row in rows) / sum(row["calls"] for row in rows))
+def _round(pid: int, before: Slice) -> Round:
+    cpu_ns = process_cpu_ns(pid)
+    file = FOLDER / "traced.json"
+    with attached(pid, "--json", file, "--quiet") as lockwatch:
+        time.sleep(SETTLED)
+        during = _slice()
+        assert lockwatch.stop().status == 0
+    cpu_ns = process_cpu_ns(pid) - cpu_ns
+    time.sleep(SETTLED)
+    return Round(before, during, _slice(), json.loads(file.read_text()), cpu_ns)
+
+
+def _slice() -> Slice:
+    started = time.monotonic_ns()
+    time.sleep(SLICE)
+    return Slice(started, time.monotonic_ns())

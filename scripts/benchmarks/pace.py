@@ -5,18 +5,16 @@ before and just after it, and the median of many such comparisons comes with an 
 """
 
 import json
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from harness import Program, attached
 from programs import built
+from scatter import Middle, middle
 
 SLICE = 1.0  # seconds of one look at the pace
 SETTLED = 0.3  # seconds after which a trace that began, or ended, no longer disturbs
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,14 @@ def per_cpu_time(before: Progress, after: Progress) -> float:
     return (after.taken - before.taken) / (after.cpu_ns - before.cpu_ns)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Percent: the median, and where it lies with 95 % certainty by the scatter of the comparisons."""
-
-    median: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f" ({self.low:.4g}..{self.high:.4g})"
-
-
-def kept(command: Sequence[str], pace: Pace, options: Sequence[str] | None, rounds: int) -> Kept:
-    """Under lockwatch with these options; None: without it, which shows the noise."""
+def kept(command: Sequence[str], pace: Pace, options: Sequence[str] | None, rounds: int) -> Middle:
+    """Percent, under lockwatch with these options; None: without it, which shows the noise."""
     source, *arguments = command
     with Program([built(source), *arguments]) as program:
         program.go()
         time.sleep(SETTLED)
         parts = [_compare(program, pace, options) for _ in range(rounds)]
-    return _with_interval(parts)
+    return middle(parts)
 
 
 def _compare(program: Program, pace: Pace, options: Sequence[str] | None) -> float:
@@ -86,10 +72,3 @@ def _progress(program: Program) -> Progress:
     line = program.lines.next()
     assert line is not None, "the program died"
     return Progress(**json.loads(line))
-
-
-def _with_interval(parts: Sequence[float]) -> Kept:
-    """By bootstrap, from a fixed seed."""
-    chance = random.Random(0)
-    medians = sorted(median(chance.choices(parts, k=len(parts))) for _ in range(RESAMPLES))
-    return Kept(median(parts), medians[RESAMPLES // 40], medians[-RESAMPLES // 40])

@@ -16,7 +16,7 @@ from rows import Row, at_least, at_most, median, spread
 from tracer.probe.clocks import process_cpu_ns
 
 RUNS = 5
-ROUNDS = 15
+ROUNDS = 30
 LOUD = 4  # processes that wait 10,000 times a second together
 PROBE_OFF = ("--mutex-probe", "off")
 CONTENDED = ("steady.c", "8", "200", "0")

@@ -11,7 +11,7 @@ import libvirt
 from beside import lockwatch_beside
 from clients import Load, run, warm_up
 from daemon import Daemon, LabError, Settings, running
-from results import print_table, write_json
+from results import print_table, write_calls, write_json
 
 MODES = ("full", "define", "query", "jobs")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,6 +54,7 @@ def options() -> argparse.Namespace:
     add("--daemon-only", action="store_true", help="no load: run until standard input is closed")
     add("--attach", metavar="ARGS", help="run `lockwatch attach --pid DAEMON ARGS` beside the load")
     add("--json", type=Path, metavar="FILE", help="write the latencies here")
+    add("--calls", type=Path, metavar="FILE", help="write every call's beginning and latency here, as CSV")
     return parser.parse_args()
 
 
@@ -105,6 +106,8 @@ def work(chosen: argparse.Namespace, daemon: Daemon) -> None:
             print_table(runs[-1])
     if chosen.json:
         write_json(chosen.json, runs, daemon.pid)
+    if chosen.calls:
+        write_calls(chosen.calls, runs)
 
 
 def main() -> None:

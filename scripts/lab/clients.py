@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import libvirt
 
@@ -45,12 +45,19 @@ class Load:
     kill_clients: bool
 
 
+class Call(NamedTuple):
+    """When it began (CLOCK_MONOTONIC), and its latency: ns."""
+
+    started_ns: int
+    ns: int
+
+
 @dataclass
 class Timings:
-    """Latencies (ns) of the calls that succeeded and of those that failed, by API."""
+    """The calls that succeeded and those that failed, by API."""
 
-    good: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    failed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    good: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    failed: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[str, str] = field(default_factory=dict)
 
     def call(self, api: str, function: Any, *arguments: Any) -> Any:
@@ -59,17 +66,17 @@ class Timings:
         try:
             result = function(*arguments)
         except libvirt.libvirtError as error:
-            self.failed[api].append(time.monotonic_ns() - started)
+            self.failed[api].append(Call(started, time.monotonic_ns() - started))
             self.messages.setdefault(api, str(error))
             return None
-        self.good[api].append(time.monotonic_ns() - started)
+        self.good[api].append(Call(started, time.monotonic_ns() - started))
         return result
 
     def add(self, other: "Timings") -> None:
-        for api, values in other.good.items():
-            self.good[api] += values
-        for api, values in other.failed.items():
-            self.failed[api] += values
+        for api, calls in other.good.items():
+            self.good[api] += calls
+        for api, calls in other.failed.items():
+            self.failed[api] += calls
         self.messages.update(other.messages)
 
 

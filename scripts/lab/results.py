@@ -1,10 +1,11 @@
-"""Per-API latencies as a table and as JSON."""
+"""Per-API latencies as a table and as JSON, and the single calls as CSV."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
-from clients import Run
+from clients import Call, Run
 
 
 def quantile(ordered: list[int], share: float) -> int:
@@ -12,9 +13,9 @@ def quantile(ordered: list[int], share: float) -> int:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def api_row(good: list[int], failed: list[int]) -> dict[str, int]:
+def api_row(good: list[Call], failed: list[Call]) -> dict[str, int]:
     """Counts and latencies (ns) over all calls of an API, the failed ones included."""
-    ordered = sorted(good + failed)
+    ordered = sorted(call.ns for call in good + failed)
     return {
         "calls": len(ordered),
         "errors": len(failed),
@@ -41,6 +42,16 @@ def write_json(path: Path, runs: list[Run], daemon_pid: int | None) -> None:
     path.write_text(
         json.dumps({"daemon_pid": daemon_pid, "runs": [as_dict(run) for run in runs]}, indent=1) + "\n"
     )
+
+
+def write_calls(path: Path, runs: list[Run]) -> None:
+    """Those that succeeded: when each began (CLOCK_MONOTONIC) and its latency, in ns."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("api", *Call._fields))
+        for run in runs:
+            for api, calls in run.timings.good.items():
+                rows.writerows((api, *call) for call in calls)
 
 
 def print_table(run: Run) -> None:
