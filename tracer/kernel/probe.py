@@ -51,7 +51,7 @@ class MutexProbe:
             return
         try:
             cost = switch.measure_cost(self._maps)
-            self._cost_ns = cost.plain_ns
+            self._cost_ns = cost.working_ns
             self._own_hits = self._maps.count().hits
             switch.on()
         except LockwatchError as error:
@@ -63,7 +63,7 @@ class MutexProbe:
             self._begin_sampling(switch, cost, (self._cpu_ns() - cpu) / (time.monotonic_ns() - begin))
 
     def _begin_sampling(self, switch: ProbeSwitch, cost: HitCost, busy_cpus: float) -> None:
-        budget = Budget(self._share, cost.plain_ns, cpu_per_ns=max(busy_cpus, IDLE))
+        budget = Budget(self._share, cost.working_ns, cpu_per_ns=max(busy_cpus, IDLE))
         budget.balance_ns = budget.earned(FIRST_CREDIT_NS)
         self._sampler = Sampler(self._maps, switch, self._pids, budget, Estimator(cost.window_ns))
         self._thread = threading.Thread(target=self._sample, name="mutex probe", daemon=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 # What can be saved up, and so be spent at once when the rate rises: ns of the targets' wall time.
 DEPTH_NS = 500_000_000
-# A hit costs the target a little more than the trap (caches): so not all that is there is spent.
+# A window costs a little more than its hits: so not all that is there is spent.
 MARGIN = 0.9
 # On for good below this part of the budget, so that a rate close to it does not switch the probe to and fro.
 CALM = 0.9
