@@ -14,6 +14,7 @@ from tracer.auditing import Audit
 from tracer.beginning import Beginning
 from tracer.blocking import BlockedFinder, begin_blocked
 from tracer.config import ProbeMode, TraceConfig
+from tracer.courtesy import give_way
 from tracer.early_names import EarlyNames
 from tracer.judging import judged
 from tracer.kernel.objects import ObjectMaps
@@ -194,6 +195,7 @@ class Session:
 
     def run(self, watchers: Sequence[Watcher]) -> None:
         """Listens until the duration is over, somebody stops it, or no target is left."""
+        give_way()
         end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None
         while not self._stop.wait(POLL_SECONDS, end_ns):
             self._objects.tick()

@@ -5,6 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from tracer.courtesy import give_way
+
 PAGE = mmap.PAGESIZE
 BUSY = 1 << 31  # the record is reserved but not yet written
 DISCARDED = 1 << 30
@@ -65,6 +67,7 @@ class Backlog:
         self._thread.start()
 
     def _run(self) -> None:
+        give_way()
         while not self._stop.wait(self._seconds):
             self._read()
 

@@ -7,10 +7,12 @@ import time
 from collections import defaultdict, deque
 from contextlib import closing
 
+from tracer.courtesy import give_way
 from tracer.requests.sockdiag import UnreadBytes
 from tracer.requests.throttle import Sample
 
 INTERVAL_SECONDS = 0.01
+QUIET_INTERVAL_SECONDS = 0.03  # where nothing was unread
 SAMPLES_KEPT = 1 << 16  # of each socket with unread bytes: eleven minutes of them
 CLONE_NEWNET = 0x40000000
 
@@ -53,10 +55,11 @@ class Sampler:
                     del self._samples[inode]
 
     def _run(self) -> None:
+        give_way()
         try:
             enter_network_namespace(self._pid)
             with closing(UnreadBytes()) as sockets:
-                while not self._stop.wait(INTERVAL_SECONDS):
+                while not self._stop.wait(INTERVAL_SECONDS if self._filled else QUIET_INTERVAL_SECONDS):
                     self._sample(sockets)
         except OSError as error:
             self.failure = f"unread bytes of sockets cannot be seen: {error.strerror}"
