@@ -119,7 +119,7 @@ class Sampler:
         Each window stands for half of the gap.
         """
         self.gaps += 1
-        self._clocks.watch({taken.thread for taken in before.window.taken})
+        self._clocks.watch(self._estimator.slowed(before.window))
         begin = self._clocks.read()
         gap_ns, length_ns = self._budget.next_window(before.window.hits, before.window.on_ns)
         self._wait(gap_ns)

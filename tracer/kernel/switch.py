@@ -107,7 +107,9 @@ class ProbeSwitch:
 
 def _open_on(event: WindowEvent, pid: int) -> int:
     """By any thread that lives: a process goes on when its first thread has ended."""
-    for tid in (pid, *thread_ids(pid)):
+    with suppress(TargetError):
+        return event.open(pid)
+    for tid in thread_ids(pid):
         with suppress(TargetError):
             return event.open(tid)
     raise TargetError(f"process {pid} has ended")

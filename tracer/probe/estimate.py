@@ -5,17 +5,22 @@ side: its counts are weighted with that time over its own. Two things are put ri
 
 The probe's own cost slows a thread down. Of the CPU time that it used in the window, hits * cost were the
 probe's: without it there would have been `cpu / (cpu - hits * cost)` times as many hits. Where the probe
-takes more than half, the rate is the probe's own, and what comes out is a lower bound.
+takes more than half, the rate is the probe's own, and so many hits are the least. A lock that has more than a
+few of its hits from there has a lower bound: these as they were counted, which is twice too few at least.
 
-A thread may run more or less in the windows than in the gaps, by chance or because other programs do. So what
-comes out is multiplied by its CPU time in the gaps over what the windows would have it at.
+A thread that the probe slows down much may also run for more, or less, of a window than of a gap. So its
+clock is read, and what comes out is multiplied by its CPU time in the gaps over what the windows would have
+it at.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 MOST_PROBE_SHARE = 0.5
 LEAST_CPU_SHARE = 0.02  # of a window: a thread that ran for less was hardly slowed down
+FEW = 0.05  # of a lock's hits
+SLOWED_SHARE = 0.2  # of a thread's time: then its clock must tell how much
 
 Lock = tuple[int, int]  # pid, mutex
 Thread = tuple[int, int]  # pid, tid
@@ -94,9 +99,11 @@ class Acquisitions:
 
 @dataclass(slots=True)
 class _ThreadSum:
-    """Over all gaps: hits by lock, CPU time, and the CPU time that the windows would have the thread at."""
+    """Over all gaps: hits by lock, of these those of windows in which the rate was the probe's own, CPU time,
+    and the CPU time that the windows would have the thread at."""
 
-    hits: dict[Lock, float] = field(default_factory=dict)
+    hits: dict[Lock, float] = field(default_factory=lambda: defaultdict(float))
+    capped: dict[Lock, float] = field(default_factory=lambda: defaultdict(float))
     cpu_ns: float = 0.0
     expected_cpu_ns: float = 0.0
 
@@ -113,7 +120,12 @@ class Estimator:
     cost_ns: float
     _clocked: dict[Thread, _ThreadSum] = field(default_factory=dict)
     _others: _ThreadSum = field(default_factory=_ThreadSum)
-    _saturated: set[Lock] = field(default_factory=set)
+
+    def slowed(self, window: Window) -> set[Thread]:
+        """The threads that the probe took much of the time of. A clock makes a thread's switches slower: the
+        others do without."""
+        shares = probe_shares(window, self.cost_ns)
+        return {thread for thread, share in shares.items() if share > SLOWED_SHARE}
 
     def add(self, gap: Gap) -> None:
         """Fills a gap from its windows."""
@@ -132,19 +144,27 @@ class Estimator:
         shares = probe_shares(window, self.cost_ns)
         for taken in window.taken:
             lock, share = (taken.pid, taken.mutex), shares[taken.thread]
-            counts = self._clocked.get(taken.thread, self._others).hits
-            hits = weight * taken.hits / (1 - min(share, MOST_PROBE_SHARE))
-            counts[lock] = counts.get(lock, 0.0) + hits
+            total, hits = self._clocked.get(taken.thread, self._others), weight * taken.hits
+            total.hits[lock] += hits / (1 - min(share, MOST_PROBE_SHARE))
             if share > MOST_PROBE_SHARE:
-                self._saturated.add(lock)
+                total.capped[lock] += hits / MOST_PROBE_SHARE
 
     def result(self) -> dict[Lock, Estimate]:
         """What was taken in the gaps."""
-        counts: dict[Lock, float] = {}
+        counts: dict[Lock, float] = defaultdict(float)
+        capped: dict[Lock, float] = defaultdict(float)
         for total in (self._others, *self._clocked.values()):
             for lock, hits in total.hits.items():
-                counts[lock] = counts.get(lock, 0.0) + hits * total.correction
-        return {lock: Estimate(count, lock in self._saturated) for lock, count in counts.items()}
+                counts[lock] += hits * total.correction
+                capped[lock] += total.capped.get(lock, 0.0) * total.correction
+        return {lock: _estimate(count, capped[lock]) for lock, count in counts.items()}
+
+
+def _estimate(count: float, capped: float) -> Estimate:
+    """`capped` of the hits are from windows in which the rate was the probe's own."""
+    if capped <= FEW * count:
+        return Estimate(count)
+    return Estimate(count - capped * (1 - MOST_PROBE_SHARE), saturated=True)
 
 
 def probe_shares(window: Window, cost_ns: float) -> dict[Thread, float]:

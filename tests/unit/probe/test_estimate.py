@@ -60,7 +60,20 @@ def test_a_rate_that_is_the_probes_own_is_a_lower_bound() -> None:
     hits = int(ON_NS / (base_ns + COST_NS))
     found = estimate([Gap(GAP_NS, (window(hits),), {THREAD: GAP_NS})])
     assert found.saturated
-    assert GAP_NS / (base_ns + COST_NS) < found.count <= GAP_NS / base_ns
+    assert found.count == pytest.approx(GAP_NS / (base_ns + COST_NS), rel=0.01)
+
+
+@pytest.mark.parametrize(("busy", "saturated"), [(1, False), (20, True)])
+def test_a_rate_that_is_the_probes_own_at_times(busy: int, saturated: bool) -> None:
+    """In some of 100 gaps. A few windows say nothing of the others; many make the count a bound."""
+    calm_ns, busy_ns = 2_000, 300
+    gaps, truth = [], 0.0
+    for base_ns in [calm_ns] * (100 - busy) + [busy_ns] * busy:
+        gaps.append(Gap(GAP_NS, (window(int(ON_NS / (base_ns + COST_NS))),), {THREAD: GAP_NS}))
+        truth += GAP_NS / base_ns
+    found = estimate(gaps)
+    assert found.saturated == saturated
+    assert truth * 0.4 < found.count < truth * (0.8 if saturated else 1)
 
 
 def test_a_thread_that_ran_more_in_the_windows_than_in_the_gaps() -> None:
