@@ -5,9 +5,9 @@ import os
 import pytest
 
 from tracer.process import Process, read_mappings
-from tracer.requests.server import BRACKETS, JOB_NAMES, AddressOf, sites
+from tracer.requests.server import BRACKETS, JOB_NAMES, Place, PlaceOf, sites
 
-TABLE = {"remoteProcs": 0x1000}
+TABLE = {"remoteProcs": Place(0x1000, 8)}
 
 
 def process(comm: str) -> Process:
@@ -20,22 +20,22 @@ def code_address() -> int:
     return next(mapping.start for mapping in read_mappings(os.getpid()) if mapping.executable) + 16
 
 
-def exporting(*names: str, tables: bool) -> AddressOf:
-    addresses = dict.fromkeys(names, code_address()) | (TABLE if tables else {})
-    return addresses.get
+def exporting(*names: str, tables: bool) -> PlaceOf:
+    places = dict.fromkeys(names, Place(code_address(), 32)) | (TABLE if tables else {})
+    return places.get
 
 
 def test_daemon_with_tables_is_probed_at_three_functions() -> None:
     found = sites(process("server"), exporting(*BRACKETS, tables=True))
-    assert [site.program for site in found] == ["reply_queued", "call_dispatched", "message_decoded"]
+    assert [site.probe.program for site in found] == ["reply_queued", "call_dispatched", "message_decoded"]
     for site in found:
-        assert site.offset == site.mapping.offset + 16
+        assert (site.offset, site.size) == (site.mapping.offset + 16, 32)
 
 
 @pytest.mark.parametrize("comm", ["libvirtd", "virtqemud", "virtnetworkd"])
 def test_daemon_without_tables_also_says_its_names(comm: str) -> None:
     found = sites(process(comm), exporting(*BRACKETS, *JOB_NAMES, tables=False))
-    assert found[0].program == "job_named"
+    assert found[0].probe.program == "job_named"
     assert len(found) == 4
 
 
@@ -49,4 +49,4 @@ def test_library_that_lacks_a_function_is_not_probed_in_part() -> None:
 
 
 def test_address_outside_of_any_code_is_no_site() -> None:
-    assert sites(process("libvirtd"), lambda name: 0x1000) == ()
+    assert sites(process("libvirtd"), lambda name: Place(0x1000, 8)) == ()

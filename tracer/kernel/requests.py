@@ -8,6 +8,7 @@ from tracer.errors import FileError, MachineError
 from tracer.kernel import syscalls
 from tracer.kernel.programs import Module
 from tracer.kernel.uprobes import open_uprobe
+from tracer.probe.instructions import LARGEST_FUNCTION, cheapest
 from tracer.process import open_mapped
 from tracer.requests.server import Site
 
@@ -25,7 +26,7 @@ class RequestProbes:
     def attach(self, pid: int, sites: tuple[Site, ...]) -> None:
         """Probes a daemon. Raises LockwatchError; what was opened before stays until `close`."""
         for site in sites:
-            program = self._module.load(site.program, "KPROBE")
+            program = self._module.load(site.probe.program, "KPROBE")
             try:
                 file = open_mapped(pid, site.mapping)
             except OSError as error:
@@ -33,7 +34,8 @@ class RequestProbes:
                     f"cannot open {site.mapping.path} of process {pid}: {error.strerror}"
                 ) from error
             try:
-                self._open.append(open_uprobe(f"/proc/self/fd/{file}", site.offset, pid, program))
+                place = site.offset + _cheapest(file, site)
+                self._open.append(open_uprobe(f"/proc/self/fd/{file}", place, pid, program))
             finally:
                 os.close(file)
 
@@ -53,6 +55,12 @@ class RequestProbes:
         """Takes all probes away again; may take a tenth of a second each."""
         while self._open:
             os.close(self._open.pop())
+
+
+def _cheapest(file: int, site: Site) -> int:
+    """The instruction to probe, in bytes from the function's start."""
+    code = os.pread(file, site.size, site.offset) if site.size <= LARGEST_FUNCTION else b""
+    return cheapest(code, site.probe.arguments).offset
 
 
 def open_raw_tracepoint(name: str, program: int) -> int:

@@ -1,21 +1,29 @@
-"""The cheapest instruction of a function's entry block that a uprobe may sit on.
+"""The cheapest instruction of a function's entry block that a uprobe may sit on and still see the arguments.
 
 What a hit costs is decided by the instruction: one that the kernel emulates costs a trap, one that it has to
 single-step costs two and a detour out of line, thirty times as much on a virtual machine.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
 import capstone
 from capstone import x86
 
-# What Linux's arch/x86/kernel/uprobes.c emulates, of that what keeps rdi: jcc, jmp, nop, push of a register.
+# Of what Linux's arch/x86/kernel/uprobes.c emulates that which keeps arguments: jcc, jmp, nop, push.
 CONDITIONAL = frozenset(range(0x70, 0x80))
 JUMPS = frozenset({0xEB, 0xE9})
 NOP = 0x90
 PUSHES = frozenset(range(0x50, 0x58))
-FIRST_ARGUMENT = frozenset({x86.X86_REG_RDI, x86.X86_REG_EDI, x86.X86_REG_DI, x86.X86_REG_DIL})
+LARGEST_FUNCTION = 4096  # bytes: of a larger one no code is read
+# With the registers that are part of them.
+ARGUMENTS = {
+    "rdi": frozenset({x86.X86_REG_RDI, x86.X86_REG_EDI, x86.X86_REG_DI, x86.X86_REG_DIL}),
+    "rsi": frozenset({x86.X86_REG_RSI, x86.X86_REG_ESI, x86.X86_REG_SI, x86.X86_REG_SIL}),
+    "rdx": frozenset({x86.X86_REG_RDX, x86.X86_REG_EDX, x86.X86_REG_DX, x86.X86_REG_DL, x86.X86_REG_DH}),
+    "rcx": frozenset({x86.X86_REG_RCX, x86.X86_REG_ECX, x86.X86_REG_CX, x86.X86_REG_CL, x86.X86_REG_CH}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +41,13 @@ def _decoder() -> capstone.Cs:
     return decoder
 
 
-def cheapest(code: bytes) -> Instruction:
-    """The first emulated instruction that each call passes exactly once with its first argument still in rdi.
+def cheapest(code: bytes, arguments: Collection[str]) -> Instruction:
+    """The first emulated instruction that each call passes exactly once with these arguments still in place.
 
-    `code` is the whole function. Where none is certain it is the function's start, which always qualifies.
+    `code` is the whole function, or nothing; `arguments` are keys of ARGUMENTS. Where none is certain it is
+    the function's start, which always qualifies.
     """
+    kept = frozenset().union(*(ARGUMENTS[name] for name in arguments))
     instructions = list(_decoder().disasm(code, 0))
     if sum(instruction.size for instruction in instructions) < len(code):
         return Instruction(0, False)
@@ -47,7 +57,7 @@ def cheapest(code: bytes) -> Instruction:
             break
         if is_emulated(bytes(instruction.bytes)):
             return Instruction(instruction.address, True)
-        if _leaves(instruction) or _writes_first_argument(instruction):
+        if _leaves(instruction) or _writes(instruction, kept):
             break
     return Instruction(0, False)
 
@@ -75,6 +85,6 @@ def _leaves(instruction: capstone.CsInsn) -> bool:
     return any(instruction.group(group) for group in groups)
 
 
-def _writes_first_argument(instruction: capstone.CsInsn) -> bool:
+def _writes(instruction: capstone.CsInsn, registers: frozenset[int]) -> bool:
     _, written = instruction.regs_access()
-    return not FIRST_ARGUMENT.isdisjoint(written)
+    return not registers.isdisjoint(written)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from tracer.elf import Elf
 from tracer.errors import FileError
-from tracer.probe.instructions import Instruction, cheapest
+from tracer.probe.instructions import LARGEST_FUNCTION, Instruction, cheapest
 from tracer.process import Mapping, open_mapped, read_mappings
 
 FUNCTION = b"pthread_mutex_lock"
+ARGUMENTS = ("rdi",)  # the mutex
 # glibc before 2.34 keeps the function in libpthread; the one in its libc only jumps there.
 PTHREAD = re.compile(r"libpthread[-.].*")
 LIBC = re.compile(r"libc[-.].*|ld-musl-.*")
 STT_FUNC = 2
-LARGEST_FUNCTION = 4096  # bytes
 _symbol = struct.Struct("<IBBHQQ")
 
 
@@ -91,7 +91,9 @@ def _instructions(fd: int) -> list[tuple[int, Instruction]]:
         return []
     try:
         places = [(_file_offset(elf, address), size) for address, size in sorted(_definitions(elf))]
-        return [(start, cheapest(elf.read(start, size))) for start, size in places if start is not None]
+        return [
+            (start, cheapest(elf.read(start, size), ARGUMENTS)) for start, size in places if start is not None
+        ]
     except FileError:
         return []
     finally:

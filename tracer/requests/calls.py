@@ -23,7 +23,7 @@ class Call:
     api: str
     dispatched: int
     replied: int
-    locks: set[LockKey] = field(default_factory=set)
+    locks: set[LockKey] | None = None
 
 
 @dataclass(slots=True)
@@ -69,9 +69,14 @@ class Calls:
         self._apis[api].add(event)
         thread = self._threads[event.pid, event.tid]
         thread.calls.append(Call(api, event.dispatched, event.replied))
+        if thread.waits:
+            self._count_earlier(thread, event.replied)
+
+    def _count_earlier(self, thread: ThreadCalls, replied: int) -> None:
+        """Waits that were told before their call, which has just ended."""
         waits, thread.waits = thread.waits, deque(maxlen=WAITS_REMEMBERED)
         for started, lock in waits:
-            if not self._count(thread, started, lock) and started > event.replied:
+            if not self._count(thread, started, lock) and started > replied:
                 thread.waits.append((started, lock))
 
     def add_wait(self, pid: int, tid: int, started: int, base: int) -> None:
@@ -83,6 +88,7 @@ class Calls:
     def _count(self, thread: ThreadCalls, started: int, lock: LockKey) -> bool:
         for call in reversed(thread.calls):
             if call.dispatched <= started <= call.replied:
+                call.locks = call.locks or set()
                 if lock not in call.locks:
                     call.locks.add(lock)
                     self._waiting[call.api, lock] += 1

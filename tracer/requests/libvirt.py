@@ -14,7 +14,7 @@ from tracer.requests.calls import Calls
 from tracer.requests.charged import charged_owners, charged_waits
 from tracer.requests.connections import Connections
 from tracer.requests.sampler import Sampler
-from tracer.requests.server import Site, daemon_exports
+from tracer.requests.server import Site, address_of, daemon_exports
 from tracer.requests.throttled import Throttled
 from tracer.requests.totals import totals
 from tracer.resolving import Resolver
@@ -50,10 +50,10 @@ class LibvirtRequests:
         pid = process.pid
         memory = Memory(pid)
         self._probes.attach(pid, sites)
-        address_of = daemon_exports(self._symbolizer, process)
+        exports = address_of(daemon_exports(self._symbolizer, process))
         sampler = Sampler(pid)
-        throttled = Throttled(Connections(pid, memory, address_of), sampler, self._name)
-        self._daemons[pid] = Daemon(memory, names.table_names(memory, address_of), sampler, throttled)
+        throttled = Throttled(Connections(pid, memory, exports), sampler, self._name)
+        self._daemons[pid] = Daemon(memory, names.table_names(memory, exports), sampler, throttled)
         sampler.start()
         if self._scheduled and len(self._daemons) == 1:
             self._probes.attach_scheduler()

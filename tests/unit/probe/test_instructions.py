@@ -29,7 +29,7 @@ CALL = b"\xe8\x00\x00\x00\x00"
     ],
 )
 def test_the_first_emulated_instruction_of_the_entry_block(code: bytes, offset: int) -> None:
-    assert cheapest(code) == Instruction(offset, True)
+    assert cheapest(code, ["rdi"]) == Instruction(offset, True)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,25 @@ def test_the_first_emulated_instruction_of_the_entry_block(code: bytes, offset: 
     ],
 )
 def test_the_start_where_nothing_else_is_certain(code: bytes) -> None:
-    assert cheapest(code) == Instruction(0, False)
+    assert cheapest(code, ["rdi"]) == Instruction(0, False)
+
+
+MOV_TO_RDX = b"\x48\x89\xf2"  # mov %rsi,%rdx
+MOV_TO_CL = b"\xb1\x01"
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "chosen"),
+    [
+        (MOV_TO_RDI + PUSH_RBX + RET, ["rsi"], Instruction(3, True)),
+        (MOV_TO_RDX + PUSH_RBX + RET, ["rsi"], Instruction(3, True)),
+        (MOV_TO_RDX + PUSH_RBX + RET, ["rdx", "rcx"], Instruction(0, False)),
+        (MOV_TO_CL + PUSH_RBX + RET, ["rdx", "rcx"], Instruction(0, False)),
+        (MOV_TO_CL + PUSH_RBX + RET, ["rdi", "rsi"], Instruction(2, True)),
+    ],
+)
+def test_other_arguments_than_the_first(code: bytes, arguments: list[str], chosen: Instruction) -> None:
+    assert cheapest(code, arguments) == chosen
 
 
 def test_single_stepped_instructions() -> None:
