@@ -90,6 +90,8 @@ enum outcome { OUTCOME_WOKEN, OUTCOME_TIMEOUT, OUTCOME_INTERRUPTED };
 #define WAIT_BEFORE_ATTACH 16   /* it had begun before the trace: `started` is when the trace did */
 #define WAIT_KNOWN_IDLE 32      /* its stack was not taken, but known: see "idle waits" */
 #define WAIT_NO_ROOM 64         /* for its owner or its blame, in the maps */
+#define WAIT_OVER 128           /* the thread wakes others: what it last slept for, it has got, or given up */
+#define THREAD_RELEASES 256     /* the call that is under way is charged: see "releases" in bpf/futex/blame.bpf.c */
 
 /* What a thread waits, or has last waited, for. */
 struct thread_state {
@@ -182,8 +184,9 @@ struct word_state {
     u64 object;
     u64 moved;         /* some of its waiters may wait for another word: nobody who wakes it is charged */
     u64 idle_until;    /* its waits are known to be idle: see "idle waits" */
+    u64 alone_until;   /* it is known to lie in no object */
 };
-_Static_assert(sizeof(struct word_state) == 72, "word_state");
+_Static_assert(sizeof(struct word_state) == 80, "word_state");
 
 /* Releases that were charged with the threshold or more, summed where no recording asks for each of them. */
 struct release_key {

@@ -11,6 +11,8 @@ BPF_TABLE("lru_hash", struct label_key, struct object_label, object_labels, 8192
 #define REACH_WORDS (OBJECT_REACH / 8)
 #define LABEL_WORDS (LABEL_LENGTH / 8)
 #define CANDIDATES 16 /* words that are looked up at most */
+#define OBJECT_ADDRESS ((1ull << OBJECT_CLASS_SHIFT) - 1)
+#define ALONE_NS 100000000 /* a lock in no object is not searched for one for so long */
 
 /* Results go through here, where the verifier forgets what it knew of them: else it would follow the rest of
  * the program once for each way to a result.
@@ -45,7 +47,7 @@ INLINE u64 keep_label(struct object_scratch *scratch, u32 pid, u64 object) {
     struct object_class *class = &scratch->class;
     struct object_label *label = &scratch->label;
     __builtin_memset(label, 0, sizeof(*label));
-    read_user(&holder, 8, (void *)((object & ((1ull << OBJECT_CLASS_SHIFT) - 1)) + class->label_holder));
+    read_user(&holder, 8, (void *)((object & OBJECT_ADDRESS) + class->label_holder));
     read_user(&text, 8, (void *)(holder + class->label_text));
     if (read_user_string(label, sizeof(*label), (void *)text) <= 1)
         return 0;
@@ -79,9 +81,8 @@ INLINE u32 list_candidates(struct class_filter *filter, struct object_scratch *s
     return found;
 }
 
-INLINE void look_up(struct object_scratch *scratch, u32 index, u32 pid, u64 word) {
-    u64 address = scratch->start + 8 * index;
-    struct class_key key = {scratch->words[index % REACH_WORDS], pid};
+/* The lock's object begins at `address` if its first word, in `key`, is a class whose instances reach to the lock. */
+INLINE void consider(struct object_scratch *scratch, struct class_key key, u64 address, u64 word) {
     struct object_class *class = object_classes.lookup(&key);
     if (class && address != class->own_word && word - address < class->instance_size) {
         scratch->class = *class;
@@ -89,23 +90,46 @@ INLINE void look_up(struct object_scratch *scratch, u32 index, u32 pid, u64 word
     }
 }
 
-/* The object that the current process's `word` lies in, 0: none known; or OBJECT_NOT_SOUGHT. */
-INLINE u64 object_class(u32 pid, u64 word) {
-    u32 zero = 0, found;
-    struct class_filter *filter = class_filter.lookup(&zero);
-    struct object_scratch *scratch = object_scratch.lookup(&zero);
-    if (!filter || !scratch || !filter->classes)
-        return OBJECT_NOT_SOUGHT;
+INLINE void search(struct class_filter *filter, struct object_scratch *scratch, u32 pid, u64 word) {
+    u32 found;
     read_below(scratch, word & ~7ull);
-    scratch->object = 0;
     found = list_candidates(filter, scratch);
     for (u32 i = 0; i < CANDIDATES && !scratch->object; i++) {
         /* Else the compiler counts down from the lesser bound, and Linux 6.1's verifier sees no end. */
         asm volatile("" : "+r"(found));
         if (i >= found)
             break;
-        look_up(scratch, scratch->candidates[i], pid, word);
+        u32 index = scratch->candidates[i];
+        struct class_key key = {scratch->words[index % REACH_WORDS], pid};
+        consider(scratch, key, scratch->start + 8 * index, word);
     }
+}
+
+/* Whether the object that a wait here lay in before is still there: GObject takes the class away from one that dies. */
+INLINE void look_again(struct object_scratch *scratch, u32 pid, u64 word, u64 before) {
+    u64 address = before & OBJECT_ADDRESS;
+    struct class_key key = {0, pid};
+    if (before == OBJECT_NOT_SOUGHT || read_user(&key.address, 8, (void *)address))
+        return;
+    consider(scratch, key, address, word);
+}
+
+/* The object that the current process's `word` lies in, 0: none known; or OBJECT_NOT_SOUGHT. */
+INLINE u64 object_of(u32 pid, u64 address, struct word_state *word, u64 now) {
+    u32 zero = 0;
+    struct class_filter *filter = class_filter.lookup(&zero);
+    struct object_scratch *scratch = object_scratch.lookup(&zero);
+    if (!filter || !scratch || !filter->classes)
+        return OBJECT_NOT_SOUGHT;
+    if (word && word->alone_until > now)
+        return 0;
+    scratch->object = 0;
+    if (word && word->object)
+        look_again(scratch, pid, address, word->object);
+    if (!scratch->object)
+        search(filter, scratch, pid, address);
+    if (word && !scratch->object)
+        word->alone_until = now + ALONE_NS;
     if (scratch->object && scratch->class.label_holder)
         scratch->object |= keep_label(scratch, pid, scratch->object);
     return scratch->object;

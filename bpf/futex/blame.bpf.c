@@ -1,10 +1,5 @@
 /* Waiting time, charged to whoever releases. */
 
-INLINE struct word_state *word_of(u32 pid, u64 word) {
-    struct word_key key = {word, pid, 0};
-    return words.lookup(&key);
-}
-
 /* `marked` is when a sleep entered the account of its word, 0: it is not in one. Between sleeps it is that of a sleep
  * which was interrupted and may go on: it has left the account, and its share is charged to whoever releases the
  * word next; where it turns out to have been over, it pays for what nobody was charged with.
@@ -15,11 +10,8 @@ INLINE u64 entered_at(struct thread_state *state) {
     return state->marked < state->slept ? state->ended : state->slept;
 }
 
-INLINE void starts_sleeping(struct thread_state *state) {
-    struct word_key key = {state->word, state->pid, 0};
-    struct word_state fresh = {}, *word = words.lookup(&key);
-    if (!word)
-        word = words.lookup_or_try_init(&key, &fresh);
+/* `word` is null where the map has no room. */
+INLINE void starts_sleeping(struct thread_state *state, struct word_state *word) {
     if (!word) {
         state->flags |= WAIT_NO_ROOM;
         return;
@@ -50,8 +42,8 @@ INLINE void pays_own_share(struct word_state *word, struct thread_state *state, 
  * ended pays for its own time, and leaves the others' to their releaser.
  */
 INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
-    struct word_state *word = word_of(state->pid, state->word);
-    if (!word || !state->marked)
+    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
+    if (!word)
         return;
     if (!released || word->moved || word->charged_at < state->marked)
         pays_own_share(word, state, now);
@@ -60,15 +52,15 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
 }
 
 INLINE void interrupts_sleeping(struct thread_state *state, u64 now) {
-    struct word_state *word = word_of(state->pid, state->word);
-    if (word && state->marked)
+    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
+    if (word)
         __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
 }
 
 /* An interrupted sleep does not go on: it was over when it was interrupted. */
 INLINE void settles_interruption(struct thread_state *state) {
-    struct word_state *word = word_of(state->pid, state->word);
-    if (word && state->marked)
+    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
+    if (word)
         pays_own_share(word, state, state->ended);
     state->marked = 0;
 }
@@ -82,8 +74,8 @@ INLINE int owner_has_woken(struct thread_state *state) {
 
 /* As if the sleep had never begun, or not gone on: the call did not block. */
 INLINE void never_slept(struct thread_state *state) {
-    struct word_state *word = word_of(state->pid, state->word);
-    if (!word || !state->marked)
+    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
+    if (!word)
         return;
     __sync_fetch_and_add(&word->waiters, -waiter_mark(entered_at(state)));
     if (state->marked == state->slept)
@@ -136,6 +128,29 @@ INLINE void note_wake(struct target *target, struct ids ids, u64 address, u64 no
         wakes.update(&waker, &now);
 }
 
+/* ---- releases ----
+ *
+ * A call that wakes others is charged as it begins, since they run before it ends. All else is left for its end, so that
+ * they run as soon as they would: the end of the releaser's own last wait, its stack, the event.
+ */
+
+/* A releaser is charged with the waiting for a word. */
+struct charge {
+    u64 word;
+    u64 blame_ns; /* 0, or the threshold at least */
+    u64 object;
+    u64 idle; /* the word's waits are known to be idle */
+};
+
+/* Of a thread with THREAD_RELEASES. */
+struct release_due {
+    u64 time;
+    u64 operation;
+    struct charge first;
+    struct charge second; /* FUTEX_WAKE_OP wakes two words */
+};
+BPF_F_TABLE("hash", u32, struct release_due, releases_due, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
+
 /* A wake of a word. Of those that a requeue makes wait for another word, from there on nobody here can tell who ends
  * it: until the word's last waiter is gone each pays for itself.
  */
@@ -159,51 +174,65 @@ INLINE struct charge charge_releaser(struct target *target, struct ids ids, u64 
     return charge;
 }
 
-/* With the stack that is taken, or 0. */
-INLINE void tell_releases(struct walk *walk, u64 stack) {
-    struct release_event *release = &walk->release;
-    release->stack = stack;
-    if (release->blame_ns)
-        tell_release(release);
-    if (!walk->also.blame_ns)
+/* What is found still due was not told: the kernel skipped the call's end. */
+INLINE void skips_due_release(struct thread_state *state) {
+    if (state->flags & THREAD_RELEASES)
+        count(COUNTER_EVENTS_LOST);
+    state->flags &= ~THREAD_RELEASES;
+}
+
+INLINE void set_due(struct ids ids, struct release_due *due) {
+    struct thread_state *state = state_of(ids.tid);
+    struct release_due *known = releases_due.lookup(&ids.tid);
+    if (known)
+        *known = *due;
+    if (state && (known || !releases_due.update(&ids.tid, due)))
+        state->flags |= THREAD_RELEASES;
+    else
+        count(COUNTER_EVENTS_LOST);
+}
+
+/* A call begins that wakes others. */
+INLINE void releases(struct target *target, struct ids ids, struct futex_call *call, u64 now) {
+    struct release_due due = {.time = now, .operation = call->operation};
+    due.first = charge_releaser(target, ids, call->word, now, call->moves != 0);
+    if (call->second)
+        due.second = charge_releaser(target, ids, call->second, now, 0);
+    if (due.first.blame_ns || due.second.blame_ns)
+        set_due(ids, &due);
+}
+
+/* Not where only idle waits end that nobody sees. */
+INLINE int wants_release_stack(struct release_due *due) {
+    return (due->first.blame_ns && !due->first.idle) || (due->second.blame_ns && !due->second.idle);
+}
+
+INLINE void tell_charge(struct release_event *release, struct charge *charge) {
+    if (!charge->blame_ns)
         return;
-    release->word = walk->also.word;
-    release->blame_ns = walk->also.blame_ns;
-    release->object = walk->also.object;
+    release->word = charge->word;
+    release->blame_ns = charge->blame_ns;
+    release->object = charge->object;
     tell_release(release);
 }
 
-/* Does not return where it takes the releaser's stack: not for idle waits that nobody sees. */
-INLINE void releases(void *ctx, struct target *target, struct ids ids, struct walk *walk, u64 now) {
-    struct futex_call *call = &walk->call;
-    struct charge charge = charge_releaser(target, ids, call->word, now, call->moves != 0);
-    walk->also.blame_ns = 0;
-    if (call->second)
-        walk->also = charge_releaser(target, ids, call->second, now, 0);
-    if (!charge.blame_ns && !walk->also.blame_ns)
-        return;
-    struct release_event *release = &walk->release;
-    release->type = EVENT_RELEASE;
-    release->pid = ids.pid;
-    release->tid = ids.tid;
-    release->operation = call->operation;
-    release->word = charge.word;
-    release->time = now;
-    release->blame_ns = charge.blame_ns;
-    release->object = charge.object;
-    release->request = current_request(ids.tid);
-    bpf_get_current_comm(release->comm, sizeof(release->comm));
-    if ((charge.blame_ns && !charge.idle) || (walk->also.blame_ns && !walk->also.idle)) {
-        struct registers user = user_registers();
-        take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
-    }
-    tell_releases(walk, 0);
+/* With the stack that is taken, or 0. */
+INLINE void tell_releases(struct ids ids, struct release_due *due, u64 stack) {
+    struct release_event release = {
+        .type = EVENT_RELEASE, .pid = ids.pid, .tid = ids.tid, .operation = due->operation, .time = due->time};
+    release.stack = stack;
+    release.request = current_request(ids.tid);
+    bpf_get_current_comm(release.comm, sizeof(release.comm));
+    tell_charge(&release, &due->first);
+    tell_charge(&release, &due->second);
 }
 
 int release_stack(void *ctx) {
+    struct ids ids = current_ids();
     u32 zero = 0;
     struct walk *walk = walks.lookup(&zero);
-    if (walk)
-        tell_releases(walk, keep_stack(walk));
+    struct release_due *due = releases_due.lookup(&ids.tid);
+    if (walk && due)
+        tell_releases(ids, due, keep_stack(walk));
     return 0;
 }

@@ -94,8 +94,13 @@ int enter_futex_requeue(struct syscall_enter *ctx) {
 int exit_futex(struct syscall_exit *ctx) {
     struct ids ids = current_ids();
     struct target *target = traced(ids);
-    if (target)
-        end_sleep(ctx, target, ids, ctx->ret, bpf_ktime_get_ns());
+    struct thread_state *state = target ? threads.lookup(&ids.tid) : 0;
+    if (!state)
+        return 0;
+    if (state->phase == PHASE_ASLEEP)
+        end_sleep(ctx, target, ids, state, ctx->ret, bpf_ktime_get_ns());
+    else if (state->flags & (WAIT_OVER | THREAD_RELEASES))
+        programs.call(ctx, PROGRAM_WAKE_OVER);
     return 0;
 }
 
@@ -113,6 +118,7 @@ int thread_exit(void *ctx) {
     if (state->phase == PHASE_BETWEEN)
         close_wait(state, ids.tid);
     threads.delete(&ids.tid);
+    releases_due.delete(&ids.tid);
     return 0;
 }
 

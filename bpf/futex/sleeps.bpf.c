@@ -1,6 +1,7 @@
 /* Sleeps, and how they become waits. */
 
-INLINE void open_wait(struct thread_state *state, struct ids ids, struct target *target, struct futex_call *call) {
+INLINE void open_wait(struct thread_state *state, struct ids ids, struct target *target, struct futex_call *call,
+                      struct word_state *word) {
     state->started = state->slept;
     state->ended = 0;
     state->sleeps = 0;
@@ -8,7 +9,7 @@ INLINE void open_wait(struct thread_state *state, struct ids ids, struct target 
     state->flags = 0;
     state->outcome = OUTCOME_WOKEN;
     state->pid = ids.pid;
-    state->object = object_class(ids.pid, call->word);
+    state->object = object_of(ids.pid, call->word, word, state->slept);
     state->request = current_request(ids.tid);
     state->owner = read_owner(call);
     if (state->owner > GREATEST_TID || state->owner == tid_in_locks(target, ids.tid))
@@ -29,23 +30,21 @@ INLINE s64 ran_since_sleep(struct thread_state *state, u64 now) {
     return now - state->left - (run_delay() - state->run_delay);
 }
 
-/* The thread's state; null where no map has room. */
-INLINE struct thread_state *state_of(u32 tid) {
-    struct thread_state fresh = {}, *state = threads.lookup(&tid);
-    return state ? state : threads.lookup_or_try_init(&tid, &fresh);
-}
-
 INLINE int goes_on(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
                    struct registers *user, u64 now) {
     struct waker_key self = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
-    if (state->phase != PHASE_BETWEEN)
+    if (state->phase != PHASE_BETWEEN || state->flags & WAIT_OVER)
         return 0;
     return continues(state, call, user, ran_since_sleep(state, now), wakes.lookup(&self) != 0);
 }
 
 INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
                         struct registers *user, u64 now) {
+    struct word_key key = {call->word, ids.pid, 0};
+    struct word_state fresh = {}, *word = words.lookup(&key);
     int new_wait = state->phase != PHASE_BETWEEN;
+    if (!word)
+        word = words.lookup_or_try_init(&key, &fresh);
     if (state->word != call->word)
         settles_interruption(state);
     state->word = call->word;
@@ -57,12 +56,20 @@ INLINE void start_sleep(struct thread_state *state, struct target *target, struc
     state->slept = now;
     state->flags &= ~(WAIT_RESUMED | WAIT_WORD_UNCHANGED);
     if (new_wait)
-        open_wait(state, ids, target, call);
+        open_wait(state, ids, target, call, word);
     state->phase = PHASE_ASLEEP;
-    starts_sleeping(state);
+    starts_sleeping(state, word);
 }
 
-/* Any futex call begins. It goes on with the wait that is open, or closes it. */
+/* A thread that wakes others is done with what it waited for. The wait is closed at the end of the call. */
+INLINE void ends_last_wait(struct thread_state *state) {
+    if (state->phase != PHASE_BETWEEN)
+        return;
+    settles_interruption(state);
+    state->flags |= WAIT_OVER;
+}
+
+/* Any futex call begins. It goes on with the wait that is open, or ends it. */
 int futex_called(void *ctx) {
     struct ids ids = current_ids();
     u32 zero = 0;
@@ -79,14 +86,19 @@ int futex_called(void *ctx) {
         count(COUNTER_WAITS_LOST);
         return 0;
     }
+    if (state)
+        skips_due_release(state);
     if (state && state->phase == PHASE_ASLEEP)
         end_unseen_sleep(state, now);
-    if (state && state->phase == PHASE_BETWEEN && !(waits && goes_on(state, target, ids, &call, &user, now)))
-        close_wait(state, ids.tid);
-    if (waits)
+    if (waits) {
+        if (state->phase == PHASE_BETWEEN && !goes_on(state, target, ids, &call, &user, now))
+            close_wait(state, ids.tid);
         start_sleep(state, target, ids, &call, &user, now);
-    else
-        releases(ctx, target, ids, walk, now);
+    } else {
+        if (state)
+            ends_last_wait(state);
+        releases(target, ids, &call, now);
+    }
     return 0;
 }
 
@@ -147,10 +159,7 @@ INLINE int is_restart(s64 ret) {
 /* A futex call, or the restart of one, returns to the thread. One that the kernel may go on with as restart_syscall
  * leaves the thread asleep: should it not, the next futex call tells.
  */
-INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, s64 ret, u64 now) {
-    struct thread_state *state = threads.lookup(&ids.tid);
-    if (!state || state->phase != PHASE_ASLEEP)
-        return;
+INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, struct thread_state *state, s64 ret, u64 now) {
     if (ret < 0 && ret != RET_ETIMEDOUT && ret != RET_EINTR && !is_restart(ret)) {
         did_not_sleep(state, ret, now);
         return;
@@ -189,5 +198,26 @@ int wait_stack(void *ctx) {
     if (state)
         state->stack = keep_stack(walk);
     programs.call(ctx, PROGRAM_SLEEP_OVER);
+    return 0;
+}
+
+/* A call that wakes others ends: those run meanwhile. */
+int wake_over(void *ctx) {
+    struct ids ids = current_ids();
+    struct target *target = traced(ids);
+    struct thread_state *state = threads.lookup(&ids.tid);
+    if (!target || !state)
+        return 0;
+    if (state->flags & WAIT_OVER && state->phase == PHASE_BETWEEN)
+        close_wait(state, ids.tid);
+    struct release_due *due = state->flags & THREAD_RELEASES ? releases_due.lookup(&ids.tid) : 0;
+    state->flags &= ~(WAIT_OVER | THREAD_RELEASES);
+    if (!due)
+        return 0;
+    if (wants_release_stack(due)) {
+        struct registers user = user_registers();
+        take_stack(ctx, target, ids, &user, PROGRAM_RELEASE_STACK);
+    }
+    tell_releases(ids, due, 0);
     return 0;
 }

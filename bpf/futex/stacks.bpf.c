@@ -1,13 +1,5 @@
 /* The stack walk, FRAMES_PER_CALL frames a program, and what becomes of a finished stack. */
 
-/* A releaser is charged with the waiting for a word. */
-struct charge {
-    u64 word;
-    u64 blame_ns; /* 0, or the threshold at least */
-    u64 object;
-    u64 idle; /* the word's waits are known to be idle */
-};
-
 /* What is handed from one program to the next that runs in its place: the call that has begun, or what a
  * stack is taken for and how far the walk has come. `stack` is what is sent.
  */
@@ -20,8 +12,6 @@ struct walk {
     u32 then; /* enum program */
     u32 frames;
     u64 hash;
-    struct release_event release;
-    struct charge also; /* what the same call releases as well */
     struct stack_event stack;
 };
 BPF_PERCPU_ARRAY(walks, struct walk, 1);

@@ -7,6 +7,7 @@ enum program {
     PROGRAM_WAIT_STACK,    /* the stack of a wait is taken */
     PROGRAM_RELEASE_STACK, /* the stack of a release is taken */
     PROGRAM_SLEEP_OVER,    /* the last of what is done for a sleep that has ended */
+    PROGRAM_WAKE_OVER,     /* what is done for a wake when the woken run */
     PROGRAMS
 };
 BPF_PROG_ARRAY(programs, PROGRAMS);
@@ -38,6 +39,17 @@ INLINE struct target *traced(struct ids ids) {
     return targets.lookup(&ids.pid);
 }
 
+/* The thread's state; null where no map has room. */
+INLINE struct thread_state *state_of(u32 tid) {
+    struct thread_state fresh = {}, *state = threads.lookup(&tid);
+    return state ? state : threads.lookup_or_try_init(&tid, &fresh);
+}
+
+INLINE struct word_state *word_of(u32 pid, u64 word) {
+    struct word_key key = {word, pid, 0};
+    return words.lookup(&key);
+}
+
 #ifndef WITH_REQUESTS
 INLINE u64 current_request(u32 tid) {
     return 0;
@@ -49,7 +61,7 @@ INLINE void forget_calls(struct ids ids) {
 }
 #endif
 #ifndef WITH_OBJECTS
-INLINE u64 object_class(u32 pid, u64 word) {
+INLINE u64 object_of(u32 pid, u64 address, struct word_state *word, u64 now) {
     return 0;
 }
 #endif

@@ -13,7 +13,7 @@ TABLES = "futex/tables.bpf.c"
 FUTEX_PARTS = tuple(f"futex/{part}.bpf.c" for part in ("stacks", "blame", "idle", "waits", "sleeps", "hooks"))
 
 # In the order of `enum program`.
-TAIL_CALLED = ("futex_called", "unwind", "wait_stack", "release_stack", "sleep_over")
+TAIL_CALLED = ("futex_called", "unwind", "wait_stack", "release_stack", "sleep_over", "wake_over")
 
 # Tracepoint -> program. Those of the newer futex calls are attached where the kernel has them.
 TRACEPOINTS = {
@@ -26,6 +26,8 @@ TRACEPOINTS = {
 NEWER_TRACEPOINTS = {
     "syscalls:sys_exit_futex_wait": "exit_futex",
     "syscalls:sys_exit_futex_waitv": "exit_futex",
+    "syscalls:sys_exit_futex_wake": "exit_futex",
+    "syscalls:sys_exit_futex_requeue": "exit_futex",
     "syscalls:sys_enter_futex_wait": "enter_futex_wait",
     "syscalls:sys_enter_futex_waitv": "enter_futex_waitv",
     "syscalls:sys_enter_futex_wake": "enter_futex_wake",

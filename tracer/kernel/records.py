@@ -192,6 +192,7 @@ class WordState(NamedTuple):
     object: int
     moved: int
     idle_until: int
+    alone_until: int
 
 
 class IdleKey(NamedTuple):
