@@ -41,9 +41,8 @@ INLINE void pays_own_share(struct word_state *word, struct thread_state *state, 
 /* `released`: the sleep ended because somebody woke the word. A sleep that no wake of this process can have
  * ended pays for its own time, and leaves the others' to their releaser.
  */
-INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
-    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
-    if (!word)
+INLINE void stops_sleeping(struct thread_state *state, struct word_state *word, u64 now, int released) {
+    if (!word || !state->marked)
         return;
     if (!released || word->moved || word->charged_at < state->marked)
         pays_own_share(word, state, now);
@@ -51,9 +50,8 @@ INLINE void stops_sleeping(struct thread_state *state, u64 now, int released) {
     __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
 }
 
-INLINE void interrupts_sleeping(struct thread_state *state, u64 now) {
-    struct word_state *word = state->marked ? word_of(state->pid, state->word) : 0;
-    if (word)
+INLINE void interrupts_sleeping(struct thread_state *state, struct word_state *word, u64 now) {
+    if (word && state->marked)
         __sync_fetch_and_add(&word->waiters, -waiter_mark(now));
 }
 

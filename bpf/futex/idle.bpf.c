@@ -20,11 +20,10 @@ INLINE struct idle_stack *idle_stack_of(struct thread_state *state) {
 }
 
 /* Gives the wait its stack where that is known, and lets the word's releasers know. */
-INLINE int is_known_idle(struct thread_state *state) {
+INLINE int is_known_idle(struct thread_state *state, struct word_state *word) {
     if (!SPARES_IDLE_STACKS)
         return 0;
     struct idle_stack *known = idle_stack_of(state);
-    struct word_state *word = word_of(state->pid, state->word);
     if (word)
         word->idle_until = known ? known->until : 0;
     if (!known)

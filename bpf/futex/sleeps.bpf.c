@@ -21,7 +21,7 @@ INLINE void open_wait(struct thread_state *state, struct ids ids, struct target 
 INLINE void end_unseen_sleep(struct thread_state *state, u64 now) {
     if (state->ended <= state->slept)
         state->ended = now;
-    interrupts_sleeping(state, state->ended);
+    interrupts_sleeping(state, word_of(state->pid, state->word), state->ended);
     state->flags |= WAIT_RESUMED;
     state->phase = PHASE_BETWEEN;
 }
@@ -32,10 +32,11 @@ INLINE s64 ran_since_sleep(struct thread_state *state, u64 now) {
 
 INLINE int goes_on(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
                    struct registers *user, u64 now) {
-    struct waker_key self = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
     if (state->phase != PHASE_BETWEEN || state->flags & WAIT_OVER)
         return 0;
-    return continues(state, call, user, ran_since_sleep(state, now), wakes.lookup(&self) != 0);
+    struct waker_key self = {call->word, ids.pid, tid_in_locks(target, ids.tid)};
+    s64 ran = ran_since_sleep(state, now);
+    return continues(state, call, user, ran, ran < RETRY_NS && wakes.lookup(&self));
 }
 
 INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
@@ -128,7 +129,7 @@ INLINE void did_not_sleep(struct thread_state *state, s64 ret, u64 now) {
     leave(state);
 }
 
-INLINE int wants_stack(struct thread_state *state) {
+INLINE int wants_stack(struct thread_state *state, struct word_state *word) {
     if (state->flags & (WAIT_STACK_TAKEN | WAIT_KNOWN_IDLE))
         return 0;
     if (state->ended - state->started < THRESHOLD_NS) {
@@ -137,7 +138,7 @@ INLINE int wants_stack(struct thread_state *state) {
         if (total && total->stack)
             return 0;
     }
-    return !is_known_idle(state);
+    return !is_known_idle(state, word);
 }
 
 /* The last of the hook, when the sleep's end is noted and its stack is taken; or where a wait is closed at once. */
@@ -164,12 +165,13 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, struct t
         did_not_sleep(state, ret, now);
         return;
     }
+    struct word_state *word = word_of(state->pid, state->word);
     state->ended = now;
     if (ret != RET_RESTART_BLOCK) {
         if (is_restart(ret))
-            interrupts_sleeping(state, now);
+            interrupts_sleeping(state, word, now);
         else
-            stops_sleeping(state, now, ret >= 0);
+            stops_sleeping(state, word, now, ret >= 0);
         state->phase = PHASE_BETWEEN;
     }
     state->flags &= ~(WAIT_RESUMED | WAIT_WORD_UNCHANGED); /* as an interruption before has left them */
@@ -178,7 +180,7 @@ INLINE void end_sleep(void *ctx, struct target *target, struct ids ids, struct t
     else
         state->sleeps += 1;
     state->outcome = ret == RET_ETIMEDOUT ? OUTCOME_TIMEOUT : ret == RET_EINTR ? OUTCOME_INTERRUPTED : OUTCOME_WOKEN;
-    if (wants_stack(state)) {
+    if (wants_stack(state, word)) {
         struct registers user = user_registers();
         state->flags |= WAIT_STACK_TAKEN;
         take_stack(ctx, target, ids, &user, PROGRAM_WAIT_STACK);

@@ -4,14 +4,17 @@ import ctypes
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from harness import PATIENCE
 
 from tracer import abi
 from tracer.bpf_files import bpf_folder
 from tracer.kernel import compiler, syscalls
+from tracer.kernel import records as raw
 from tracer.kernel.objects import ObjectMaps
 from tracer.kernel.plan import Plan
 from tracer.kernel.programs import Module
@@ -22,14 +25,16 @@ from tracer.naming.types import ObjectType
 pytestmark = pytest.mark.filterwarnings("ignore:not a bytes object")
 
 PROGRAM = """
-BPF_TABLE("hash", u64, u64, sought, 1024);
+BPF_TABLE("hash", u64, struct word_state, sought, 1024);
 int seek(struct { u64 common; u64 number; u64 word; } *call) {
     struct ids ids = current_ids();
-    u64 word = call->word, object;
+    u64 word = call->word;
+    struct word_state fresh = {}, *state;
     if (ids.pid != OWN_PID)
         return 0;
-    object = object_class(ids.pid, word);
-    sought.update(&word, &object);
+    state = sought.lookup_or_try_init(&word, &fresh);
+    if (state)
+        state->object = object_of(ids.pid, word, state, bpf_ktime_get_ns());
     return 0;
 }
 """
@@ -70,11 +75,16 @@ class Kernel:
         ctypes.memmove(address, struct.pack(f"<{len(values)}Q", *values), 8 * len(values))
 
     def object_at(self, word: int) -> int:
-        """What is found around a word by a futex call on it, which does not wait: its value is another."""
+        """What is found around a word that nothing is remembered of."""
+        syscalls.delete(self.module.map_fd("sought"), struct.pack("<Q", word))
+        return self.again_at(word)
+
+    def again_at(self, word: int) -> int:
+        """What is found by a futex call on a word, which does not wait: its value is another."""
         libc.syscall(SYS_FUTEX, ctypes.c_void_p(word), FUTEX_WAIT_PRIVATE, 0x77777777, None, None, 0)
-        found = syscalls.lookup(self.module.map_fd("sought"), struct.pack("<Q", word), 8)
+        found = syscalls.lookup(self.module.map_fd("sought"), struct.pack("<Q", word), raw.WORD_STATE.size)
         assert found is not None
-        return int.from_bytes(found, "little")
+        return raw.WordState._make(raw.WORD_STATE.packing.unpack(found)).object
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +134,33 @@ def test_the_nearest_object_that_reaches_so_far(kernel: Kernel) -> None:
     kernel.write(kernel.middle + 200, PLAIN_CLASS)
     assert kernel.object_at(kernel.middle + 232) == kernel.middle + 200 | 1 << SHIFT
     assert kernel.object_at(kernel.middle + 304) == kernel.middle | 2 << SHIFT
+
+
+def test_an_object_is_found_again_while_it_lives(kernel: Kernel) -> None:
+    word, large = kernel.middle + 232, kernel.middle | 2 << SHIFT
+    kernel.write(kernel.middle, LARGE_CLASS)
+    assert kernel.object_at(word) == kernel.again_at(word) == large
+    kernel.write(kernel.middle, 0)
+    kernel.write(kernel.middle + 200, PLAIN_CLASS)
+    assert kernel.again_at(word) == kernel.middle + 200 | 1 << SHIFT
+
+
+def test_another_object_at_the_same_address(kernel: Kernel) -> None:
+    kernel.write(kernel.middle, LARGE_CLASS)
+    assert kernel.object_at(kernel.middle + 24) == kernel.middle | 2 << SHIFT
+    kernel.write(kernel.middle, PLAIN_CLASS)
+    assert kernel.again_at(kernel.middle + 24) == kernel.middle | 1 << SHIFT
+    kernel.write(kernel.middle, 0)
+    assert kernel.again_at(kernel.middle + 24) == 0
+
+
+def test_a_lock_that_was_in_no_object_is_sought_again(kernel: Kernel) -> None:
+    assert kernel.object_at(kernel.middle + 24) == 0
+    kernel.write(kernel.middle, PLAIN_CLASS)
+    end = time.monotonic() + PATIENCE
+    while not (found := kernel.again_at(kernel.middle + 24)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert found == kernel.middle | 1 << SHIFT
 
 
 def test_a_class_of_another_process_is_none(kernel: Kernel) -> None:
