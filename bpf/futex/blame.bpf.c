@@ -128,8 +128,8 @@ INLINE void note_wake(struct target *target, struct ids ids, u64 address, u64 no
 
 /* ---- releases ----
  *
- * A call that wakes others is charged as it begins, since they run before it ends. All else is left for its end, so that
- * they run as soon as they would: the end of the releaser's own last wait, its stack, the event.
+ * A call that wakes others is charged as it begins, since they run before it ends. All else is left for its end, so
+ * that they run as soon as they would: the end of the releaser's own last wait, its stack, the event.
  */
 
 /* A releaser is charged with the waiting for a word. */
