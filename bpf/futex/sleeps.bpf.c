@@ -41,11 +41,8 @@ INLINE int goes_on(struct thread_state *state, struct target *target, struct ids
 
 INLINE void start_sleep(struct thread_state *state, struct target *target, struct ids ids, struct futex_call *call,
                         struct registers *user, u64 now) {
-    struct word_key key = {call->word, ids.pid, 0};
-    struct word_state fresh = {}, *word = words.lookup(&key);
+    struct word_state *word = open_word(ids.pid, call->word);
     int new_wait = state->phase != PHASE_BETWEEN;
-    if (!word)
-        word = words.lookup_or_try_init(&key, &fresh);
     if (state->word != call->word)
         settles_interruption(state);
     state->word = call->word;

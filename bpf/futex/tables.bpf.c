@@ -45,9 +45,17 @@ INLINE struct thread_state *state_of(u32 tid) {
     return state ? state : threads.lookup_or_try_init(&tid, &fresh);
 }
 
+/* A word's account of blame, and what else is known of it. */
 INLINE struct word_state *word_of(u32 pid, u64 word) {
     struct word_key key = {word, pid, 0};
     return words.lookup(&key);
+}
+
+/* The same, opened where there is none yet; null where the map has no room. */
+INLINE struct word_state *open_word(u32 pid, u64 word) {
+    struct word_key key = {word, pid, 0};
+    struct word_state fresh = {}, *known = words.lookup(&key);
+    return known ? known : words.lookup_or_try_init(&key, &fresh);
 }
 
 #ifndef WITH_REQUESTS

@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,14 +23,13 @@ LOAD_SECONDS = 240
 SLICE = 2.0  # seconds of one look at the latencies
 SETTLED = 1.5  # seconds after which a trace that began, or ended, no longer disturbs
 ROUND_SECONDS = 20  # that a round takes at most
-SECOND = 1e9
 MICROSECOND = 1e3
 
 
 class Call(NamedTuple):
-    api: str
     started_ns: int
     ns: int
+    api: str
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class Slice:
     ended_ns: int
 
     def medians(self, calls: list[Call]) -> dict[str, float]:
-        """Latencies (ns) by API, of the calls that lie in it."""
+        """Latencies (ns) by API, of the calls that lie in it. `calls` are in the order of their beginning."""
         latencies: dict[str, list[int]] = defaultdict(list)
-        for call in calls:
-            if self.started_ns <= call.started_ns and call.started_ns + call.ns <= self.ended_ns:
+        first, last = (bisect_left(calls, (at,)) for at in (self.started_ns, self.ended_ns))
+        for call in calls[first:last]:
+            if call.started_ns + call.ns <= self.ended_ns:
                 latencies[call.api].append(call.ns)
         return {api: median(values) for api, values in latencies.items()}
 
@@ -113,8 +114,8 @@ def _rounds(mode: str, clients: int) -> tuple[list[Round], list[Call]]:
             rounds.append(_round(lab.pid, rounds[-1].after))
         lab.result()
     with file.open(newline="") as text:
-        calls = [Call(api, int(started), int(ns)) for api, started, ns in list(csv.reader(text))[1:]]
-    return rounds, calls
+        calls = [Call(int(started), int(ns), api) for api, started, ns in list(csv.reader(text))[1:]]
+    return rounds, sorted(calls)
 
 
 def _round(pid: int, before: Slice) -> Round:

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+
+from rows import median, spread
 
 RESAMPLES = 2000
 
@@ -17,7 +18,7 @@ class Middle:
     high: float
 
     def __str__(self) -> str:
-        return f" ({self.low:.4g}..{self.high:.4g})"
+        return spread((self.low, self.high))
 
 
 def middle(values: Sequence[float]) -> Middle:

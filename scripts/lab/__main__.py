@@ -54,7 +54,9 @@ def options() -> argparse.Namespace:
     add("--daemon-only", action="store_true", help="no load: run until standard input is closed")
     add("--attach", metavar="ARGS", help="run `lockwatch attach --pid DAEMON ARGS` beside the load")
     add("--json", type=Path, metavar="FILE", help="write the latencies here")
-    add("--calls", type=Path, metavar="FILE", help="write every call's beginning and latency here, as CSV")
+    add(
+        "--calls", type=Path, metavar="FILE", help="write each good call's beginning and latency here, as CSV"
+    )
     return parser.parse_args()
 
 

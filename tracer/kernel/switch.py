@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from tracer.errors import LockwatchError, TargetError
@@ -107,9 +107,13 @@ class ProbeSwitch:
 
 def _open_on(event: WindowEvent, pid: int) -> int:
     """By any thread that lives: a process goes on when its first thread has ended."""
-    with suppress(TargetError):
-        return event.open(pid)
-    for tid in thread_ids(pid):
+    for tid in _first_and_others(pid):
         with suppress(TargetError):
             return event.open(tid)
     raise TargetError(f"process {pid} has ended")
+
+
+def _first_and_others(pid: int) -> Iterator[int]:
+    """The others are looked for only where the first is not enough."""
+    yield pid
+    yield from thread_ids(pid)

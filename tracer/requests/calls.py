@@ -23,7 +23,7 @@ class Call:
     api: str
     dispatched: int
     replied: int
-    locks: set[LockKey] | None = None
+    locks: set[LockKey] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -88,7 +88,6 @@ class Calls:
     def _count(self, thread: ThreadCalls, started: int, lock: LockKey) -> bool:
         for call in reversed(thread.calls):
             if call.dispatched <= started <= call.replied:
-                call.locks = call.locks or set()
                 if lock not in call.locks:
                     call.locks.add(lock)
                     self._waiting[call.api, lock] += 1

@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable
 
 import capstone
 from capstone import x86
 
 from tracer.process import Memory
+from tracer.requests.names import AddressOf
 
 # Each getter loads the field that it returns or passes on, from the object that it was called with.
 SOCKET_GETTER = "virNetServerClientGetFD"  # client -> socket object
@@ -40,7 +40,7 @@ def field_offset(code: bytes) -> int | None:
 class Connections:
     """Looks sockets up in the memory of the daemon."""
 
-    def __init__(self, pid: int, memory: Memory, address_of: Callable[[str], "int | None"]) -> None:
+    def __init__(self, pid: int, memory: Memory, address_of: AddressOf) -> None:
         self._pid = pid
         self._memory = memory
         self._socket_offset = self._offset_in(address_of(SOCKET_GETTER))
