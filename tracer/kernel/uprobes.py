@@ -14,6 +14,9 @@ PERF_TYPE_TRACEPOINT = 2
 PERF_FLAG_FD_CLOEXEC = 8
 PERF_EVENT_IOC_SET_BPF = 0x40042408
 ATTRIBUTES = 112  # bytes: PERF_ATTR_SIZE_VER5
+# Nobody wants what the event itself counts: a program on it runs at each hit all the same, and the kernel has
+# nothing to do for it at each switch of the thread that it was opened for: of many a server the event loop.
+DISABLED = 1
 UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -26,7 +29,7 @@ def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
     /proc/self/fd/N. The probe lasts until the returned fd is closed. Raises LockwatchError.
     """
     name = ctypes.create_string_buffer(os.fsencode(path))
-    fd = open_event(_uprobe_type(), 0, pid, ctypes.addressof(name), offset)
+    fd = open_event(_uprobe_type(), 0, pid, DISABLED, ctypes.addressof(name), offset)
     try:
         set_program(fd, program)
     except LockwatchError:
@@ -37,15 +40,12 @@ def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
 
 def open_tracepoint(event: int, pid: int) -> int:
     """Opens the tracepoint or tracefs uprobe event of that id for one process. Raises LockwatchError."""
-    return open_event(PERF_TYPE_TRACEPOINT, event, pid)
+    return open_event(PERF_TYPE_TRACEPOINT, event, pid, DISABLED)
 
 
-def open_event(kind: int, config: int, pid: int, config1: int = 0, config2: int = 0) -> int:
-    """perf_event_open for a thread on any CPU: it counts and never samples.
-
-    `config1` and `config2` are a uprobe's path and offset.
-    """
-    attributes = struct.pack("<IIQQQQQIIQQ", kind, ATTRIBUTES, config, 0, 0, 0, 0, 0, 0, config1, config2)
+def open_event(kind: int, config: int, pid: int, flags: int = 0, path: int = 0, offset: int = 0) -> int:
+    """perf_event_open for a thread on any CPU: it never samples. `path` is the address of a uprobe's."""
+    attributes = struct.pack("<IIQQQQQIIQQ", kind, ATTRIBUTES, config, 0, 0, 0, flags, 0, 0, path, offset)
     buffer = ctypes.create_string_buffer(attributes, ATTRIBUTES)
     fd = int(_libc.syscall(PERF_EVENT_OPEN, buffer, pid, -1, -1, PERF_FLAG_FD_CLOEXEC))
     if fd < 0:
