@@ -26,7 +26,9 @@ enum row_type {
     ROW_SIGNAL, /* the kernel's signal frame: rip, rsp and rbp lie in the saved context */
     ROW_DRAP,   /* CFA = *(rbp + offset): a function that realigned its stack */
     ROW_END,    /* the outermost frame: _start, clone3 */
-    ROW_BAD     /* a rule that a row cannot hold */
+    ROW_BAD,    /* a rule that a row cannot hold */
+    ROW_FRAME_POINTER, /* no row of a table: code without any, where rbp is followed */
+    ROW_UNMAPPED       /* no row of a table: the pc lies in no known mapping */
 };
 
 /* The rows to search for 256 bytes of text. */
@@ -73,7 +75,7 @@ struct target {
     u32 first_mapping;
     u32 mappings;
     u32 flags;
-    u32 pad;
+    u32 generation; /* of its mappings: no others of this trace, earlier or of another process, have the same; not 0 */
 };
 _Static_assert(sizeof(struct target) == 32, "target");
 

@@ -67,6 +67,8 @@ INLINE u32 step_row(struct cursor *at, u32 row) {
     u64 cfa, saved[2];
     if (type == ROW_END)
         return END_COMPLETE;
+    if (type == ROW_FRAME_POINTER)
+        return step_frame_pointer(at);
     if (type == ROW_SIGNAL)
         return step_signal(at);
     if (type == ROW_RSP)
@@ -79,7 +81,7 @@ INLINE u32 step_row(struct cursor *at, u32 row) {
         if (read_user(&cfa, 8, (void *)(at->bp + offset)))
             return END_UNREADABLE;
     } else
-        return type == ROW_NONE ? END_NO_ROW : END_BAD_ROW;
+        return type == ROW_UNMAPPED ? END_NO_MAPPING : type == ROW_NONE ? END_NO_ROW : END_BAD_ROW;
     if (read_user(saved, 16, (void *)(cfa - 16)))
         return END_UNREADABLE;
     if (slot == -16)

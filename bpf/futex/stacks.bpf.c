@@ -9,7 +9,8 @@ struct walk {
     struct cursor at;
     u32 first_mapping;
     u32 mappings;
-    u32 then; /* enum program */
+    u32 generation; /* of these */
+    u32 then;       /* enum program */
     u32 frames;
     u64 hash;
     struct stack_event stack;
@@ -32,8 +33,8 @@ INLINE struct mapping *find_mapping(struct walk *walk, u64 pc) {
     return mapping && mapping->start <= pc && pc < mapping->end ? mapping : 0;
 }
 
-/* The row for a pc, or a row of type ROW_NONE. */
-INLINE u32 find_row(struct mapping *mapping, u64 pc) {
+/* By the mapping's table, or else a row of type ROW_NONE. */
+INLINE u32 row_in(struct mapping *mapping, u64 pc) {
     u64 relative = (u32)(pc - mapping->bias), *row;
     u32 block_index = ((u32)relative - mapping->first_pc) >> 8, step, found = 0, index;
     if ((u32)relative < mapping->first_pc || block_index >= mapping->blocks)
@@ -56,14 +57,36 @@ INLINE u32 find_row(struct mapping *mapping, u64 pc) {
     return row && *row >> 32 <= relative ? (u32)*row : ROW_NONE;
 }
 
-INLINE u32 step_out(struct walk *walk) {
-    u64 pc = walk->at.ip - (walk->at.exact ? 0 : 1);
+INLINE u32 search_row(struct walk *walk, u64 pc) {
     struct mapping *mapping = find_mapping(walk, pc);
     if (!mapping)
-        return END_NO_MAPPING;
-    if (mapping->flags & MAPPING_FRAME_POINTERS)
-        return step_frame_pointer(&walk->at);
-    return step_row(&walk->at, find_row(mapping, pc));
+        return ROW_UNMAPPED;
+    return mapping->flags & MAPPING_FRAME_POINTERS ? ROW_FRAME_POINTER : row_in(mapping, pc);
+}
+
+/* The same few thousand pcs are walked through again and again, and the tables are far larger than the CPU's caches:
+ * each CPU keeps what it found last. All of a generation stays as it is.
+ */
+#define KNOWN_ROWS_BITS 10
+struct known_row {
+    u64 pc;
+    u32 generation;
+    u32 row;
+};
+BPF_PERCPU_ARRAY(known_rows, struct known_row, 1 << KNOWN_ROWS_BITS);
+
+INLINE u32 find_row(struct walk *walk, u64 pc) {
+    u32 place = pc * 0x9e3779b97f4a7c15ull >> (64 - KNOWN_ROWS_BITS);
+    struct known_row *known = known_rows.lookup(&place);
+    if (!known)
+        return ROW_BAD; /* never: the array is as large as its index */
+    if (known->pc != pc || known->generation != walk->generation)
+        *known = (struct known_row){pc, walk->generation, search_row(walk, pc)};
+    return known->row;
+}
+
+INLINE u32 step_out(struct walk *walk) {
+    return step_row(&walk->at, find_row(walk, walk->at.ip - (walk->at.exact ? 0 : 1)));
 }
 
 /* Starts the walk and does not return, unless the kernel refuses the tail call. */
@@ -78,6 +101,7 @@ INLINE void take_stack(void *ctx, struct target *target, struct ids ids, struct 
     walk->at.exact = 1;
     walk->first_mapping = target->first_mapping;
     walk->mappings = target->mappings;
+    walk->generation = target->generation;
     walk->then = then;
     walk->frames = 0;
     walk->hash = 0xcbf29ce484222325ull ^ ids.pid;

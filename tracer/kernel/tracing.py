@@ -1,5 +1,6 @@
 """The kernel side of a trace: loaded, fed with unwind tables, attached, read."""
 
+import itertools
 import mmap
 import os
 import struct
@@ -57,6 +58,7 @@ class KernelTracing:
         self.module = module
         self._capacity = module.plan.capacity
         self._areas: dict[int, Area] = {}
+        self._generations = itertools.count(1)
         self._written = (0, 0)
         self.table_full = 0
         self._backlog: Backlog | None = None
@@ -106,7 +108,8 @@ class KernelTracing:
         first = area.other()
         self._write("mappings", first * MAPPING_SIZE, mappings)
         flags = OTHER_NAMESPACE if process.other_namespace else 0
-        value = TARGET.pack(process.ns_device, process.ns_inode, first, count, flags, 0)
+        generation = next(self._generations)
+        value = TARGET.pack(process.ns_device, process.ns_inode, first, count, flags, generation)
         syscalls.update(self.module.map_fd("targets"), struct.pack("<I", process.pid), value)
         return True
 
