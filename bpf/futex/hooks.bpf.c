@@ -93,13 +93,14 @@ int enter_futex_requeue(struct syscall_enter *ctx) {
 /* Also of restart_syscall, which ends what a stop or a signal without a handler interrupted. */
 int exit_futex(struct syscall_exit *ctx) {
     struct ids ids = current_ids();
-    struct target *target = traced(ids);
-    struct thread_state *state = target ? threads.lookup(&ids.tid) : 0;
+    struct thread_state *state = threads.lookup(&ids.tid);
     if (!state)
         return 0;
-    if (state->phase == PHASE_ASLEEP)
-        end_sleep(ctx, target, ids, state, ctx->ret, bpf_ktime_get_ns());
-    else if (state->flags & (WAIT_OVER | THREAD_RELEASES))
+    if (state->phase == PHASE_ASLEEP) {
+        struct target *target = traced(ids);
+        if (target)
+            end_sleep(ctx, target, ids, state, ctx->ret, bpf_ktime_get_ns());
+    } else if (state->flags & (WAIT_OVER | THREAD_RELEASES))
         programs.call(ctx, PROGRAM_WAKE_OVER);
     return 0;
 }

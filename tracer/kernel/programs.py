@@ -1,11 +1,12 @@
 """The BPF module: the files it is made of, and where its programs go."""
 
+import os
 import struct
 from dataclasses import dataclass, field
 from typing import Any
 
 from tracer.bpf_files import bpf_folder
-from tracer.kernel import compiler, syscalls
+from tracer.kernel import compiler, syscalls, uprobe_links
 from tracer.kernel.plan import Parts, Plan
 
 HEADERS = ("lockwatch.h", "ids.h", "unwind.h", "waits.h")
@@ -42,11 +43,19 @@ class Module:
     bcc: Any
     plan: Plan
     programs: dict[str, int] = field(default_factory=dict)
+    _for_links: list[int] = field(default_factory=list)
 
     def load(self, name: str, kind: str = "TRACEPOINT") -> int:
         """The fd of a program, loaded at the first call. `kind`: bcc's name of its type."""
         if name not in self.programs:
             self.programs[name] = compiler.load_program(self.bcc, name, kind)
+        return self.programs[name]
+
+    def load_for_links(self, name: str) -> int:
+        """The same of a uprobe's program that links are to run. Raises MachineError."""
+        if name not in self.programs:
+            self.programs[name] = uprobe_links.load(name, self.bcc.dump_func(name.encode()))
+            self._for_links.append(self.programs[name])
         return self.programs[name]
 
     def map_fd(self, name: str) -> int:
@@ -69,6 +78,8 @@ class Module:
 
     def close(self) -> None:
         """Detaches what was attached, and gives the programs and maps back."""
+        while self._for_links:
+            os.close(self._for_links.pop())
         self.bcc.cleanup()
 
 

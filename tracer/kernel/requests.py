@@ -7,6 +7,7 @@ import struct
 from tracer.errors import FileError, MachineError
 from tracer.kernel import syscalls
 from tracer.kernel.programs import Module
+from tracer.kernel.uprobe_links import open_link
 from tracer.kernel.uprobes import open_uprobe
 from tracer.probe.instructions import LARGEST_FUNCTION, cheapest
 from tracer.process import open_mapped
@@ -17,16 +18,19 @@ REQUEST = struct.Struct("<Q")
 
 
 class RequestProbes:
-    """The request part of a loaded module. Everything is detached by `close`, or with the process."""
+    """The request part of a loaded module. Everything is detached by `close`, or with the process.
 
-    def __init__(self, module: Module) -> None:
+    `linked`: links can be relied on here.
+    """
+
+    def __init__(self, module: Module, linked: bool) -> None:
         self._module = module
+        self._linked = linked
         self._open: list[int] = []
 
     def attach(self, pid: int, sites: tuple[Site, ...]) -> None:
         """Probes a daemon. Raises LockwatchError; what was opened before stays until `close`."""
         for site in sites:
-            program = self._module.load(site.probe.program, "KPROBE")
             try:
                 file = open_mapped(pid, site.mapping)
             except OSError as error:
@@ -34,10 +38,15 @@ class RequestProbes:
                     f"cannot open {site.mapping.path} of process {pid}: {error.strerror}"
                 ) from error
             try:
-                place = site.offset + _cheapest(file, site)
-                self._open.append(open_uprobe(f"/proc/self/fd/{file}", place, pid, program))
+                self._open.append(self._probe(file, site, pid))
             finally:
                 os.close(file)
+
+    def _probe(self, file: int, site: Site, pid: int) -> int:
+        path, place = f"/proc/self/fd/{file}", site.offset + _cheapest(file, site)
+        if self._linked:
+            return open_link(path, place, pid, self._module.load_for_links(site.probe.program))
+        return open_uprobe(path, place, pid, self._module.load(site.probe.program, "KPROBE"))
 
     def attach_scheduler(self) -> None:
         """Sees the CPU taken from and given to serving threads. Raises MachineError."""

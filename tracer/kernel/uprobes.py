@@ -49,7 +49,7 @@ def open_event(kind: int, config: int, pid: int, flags: int = 0, path: int = 0, 
     buffer = ctypes.create_string_buffer(attributes, ATTRIBUTES)
     fd = int(_libc.syscall(PERF_EVENT_OPEN, buffer, pid, -1, -1, PERF_FLAG_FD_CLOEXEC))
     if fd < 0:
-        raise _failure(ctypes.get_errno(), pid)
+        raise failure(ctypes.get_errno(), pid)
     return fd
 
 
@@ -70,7 +70,8 @@ def _uprobe_type() -> int:
         raise MachineError("this kernel has no uprobes", "it needs CONFIG_UPROBE_EVENTS") from error
 
 
-def _failure(number: int, pid: int) -> LockwatchError:
+def failure(number: int, pid: int) -> LockwatchError:
+    """The error of a probe that cannot be opened, by its errno."""
     reason = os.strerror(number)
     if number == errno.ESRCH:
         return TargetError(f"process {pid} is gone")

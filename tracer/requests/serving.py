@@ -9,6 +9,7 @@ from tracer.kernel import btf
 from tracer.kernel import records as raw
 from tracer.kernel.programs import Module
 from tracer.kernel.requests import RequestProbes
+from tracer.kernel.uprobe_links import LinkTrial
 from tracer.model.requests import RequestTotal
 from tracer.model.stacks import Stack
 from tracer.model.waits import LockTotal, WaitSum
@@ -46,15 +47,17 @@ class Requests:
         self._symbolizer = symbolizer
         self._libvirt: LibvirtRequests | None = None
         self.probed = bool(self._sites)
+        self._links = LinkTrial() if self.probed else None
         self.scheduled = config.sched
         if config.sched:
             _check_scheduler(self.probed)
 
     def attach(self, module: Module) -> None:
         """Probes the daemons. Raises LockwatchError."""
-        if not self.probed:
+        if self._links is None:
             return
-        self._libvirt = LibvirtRequests(RequestProbes(module), self._symbolizer, self.scheduled)
+        probes = RequestProbes(module, linked=self._links.works)
+        self._libvirt = LibvirtRequests(probes, self._symbolizer, self.scheduled)
         for process in self._processes:
             if process.pid in self._sites:
                 self._libvirt.watch(process, self._sites[process.pid])
