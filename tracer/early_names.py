@@ -12,7 +12,7 @@ from tracer.resolving import Resolver, Site
 from tracer.totals import way_of
 
 INTERVAL_NS = 100_000_000
-SHARE = 100
+SHARE = 200
 """Looks take at most one part in so many of the time."""
 
 LONGEST_NAMING_NS = 50_000_000

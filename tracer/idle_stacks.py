@@ -34,10 +34,13 @@ class IdleStacks:
         self._clock = clock
         self._known_until: dict[raw.IdleKey, int] = {}
         self._mixed: set[raw.IdleKey] = set()
+        self._words: set[int] = set()
 
     def saw(self, event: raw.WaitEvent, kind: Kind, stack: Stack) -> None:
         """A long wait turned out to be of this kind."""
         if not self._spared or not event.flags & raw.WAIT_STACK_TAKEN:
+            return
+        if kind not in self._spared and event.word not in self._words:
             return
         key = raw.IdleKey(
             event.word, event.ip, event.object, event.pid, event.operation, event.value, event.place
@@ -53,6 +56,8 @@ class IdleStacks:
             return
         if len(self._known_until) >= MOST:
             self._known_until.clear()
+            self._words.clear()
+        self._words.add(key.word)
         self._known_until[key] = now + KNOWN_NS
         self._kernel.know_idle(key, raw.IdleStack(stack, now + KNOWN_NS))
 

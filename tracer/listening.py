@@ -103,6 +103,8 @@ class Listener:
         self._idle_stacks.saw(event, site.kind, self._resolver.stack(event.stack))
         self.ledger.add_wait(event, site)
         self._requests.wait(event, site.base)
+        if not watchers:
+            return
         told = self._told.pop((event.tid, event.started), 0)
         if told != event.ended:
             self._tell_wait(event, site, watchers, corrects=bool(told))

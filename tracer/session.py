@@ -44,6 +44,7 @@ from tracer.unwind.tables import Tables, build
 from tracer.watching import Watcher
 
 POLL_SECONDS = 0.05
+QUIET_POLL_SECONDS = 0.25  # where nobody is told of anything as it comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,8 @@ class Session:
         """Listens until the duration is over, somebody stops it, or no target is left."""
         give_way()
         end_ns = self.started_ns + self._config.duration_ns if self._config.duration_ns is not None else None
-        while not self._stop.wait(POLL_SECONDS, end_ns):
+        seconds = POLL_SECONDS if watchers else QUIET_POLL_SECONDS
+        while not self._stop.wait(seconds, end_ns):
             self._objects.tick()
             self._requests.tick()
             self._listener.listen(watchers)

@@ -43,6 +43,7 @@ class Module:
     bcc: Any
     plan: Plan
     programs: dict[str, int] = field(default_factory=dict)
+    _maps: dict[str, int] = field(default_factory=dict)
     _for_links: list[int] = field(default_factory=list)
 
     def load(self, name: str, kind: str = "TRACEPOINT") -> int:
@@ -59,7 +60,10 @@ class Module:
         return self.programs[name]
 
     def map_fd(self, name: str) -> int:
-        return int(self.bcc.get_table(name).map_fd)
+        """bcc looks everything about a map up again each time that it is asked."""
+        if name not in self._maps:
+            self._maps[name] = int(self.bcc.get_table(name).map_fd)
+        return self._maps[name]
 
     def prepare_tail_calls(self) -> None:
         """Loads the tail-called programs and enters them in the array that they are called through."""

@@ -23,7 +23,7 @@ class Call:
     api: str
     dispatched: int
     replied: int
-    locks: set[LockKey] = field(default_factory=set)
+    locks: tuple[LockKey, ...] = ()
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Calls:
         for call in reversed(thread.calls):
             if call.dispatched <= started <= call.replied:
                 if lock not in call.locks:
-                    call.locks.add(lock)
+                    call.locks += (lock,)
                     self._waiting[call.api, lock] += 1
                 return True
         return False

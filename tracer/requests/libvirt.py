@@ -42,6 +42,7 @@ class LibvirtRequests:
         self._symbolizer = symbolizer
         self._scheduled = scheduled
         self._daemons: dict[int, Daemon] = {}
+        self._names: dict[tuple[int, int], str] = {}
         self._calls = Calls(self._name)
         self._next_settling_ns = 0
 
@@ -63,16 +64,18 @@ class LibvirtRequests:
         return self._name(pid, request) if request else None
 
     def _name(self, pid: int, request: int) -> str:
+        name = self._names.get((pid, request)) or self._find_name(pid, request)
+        if name is None:
+            return names.unknown_name(request)
+        self._names[pid, request] = name
+        return name
+
+    def _find_name(self, pid: int, request: int) -> str | None:
+        """By the daemon's tables, or by what it has said."""
         daemon = self._daemons.get(pid)
         if daemon is None:
-            return names.unknown_name(request)
-        procedure = names.request_parts(request)
-        if procedure not in daemon.names:
-            found = self._job_name(daemon, request)
-            if found is None:
-                return names.unknown_name(request)
-            daemon.names[procedure] = found
-        return daemon.names[procedure]
+            return None
+        return daemon.names.get(names.request_parts(request)) or self._job_name(daemon, request)
 
     def _job_name(self, daemon: Daemon, request: int) -> str | None:
         """What the daemon itself calls such a call; None where it has not said."""
