@@ -4,10 +4,10 @@ import os
 import select
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock as ThreadLock
 
+from tracer.courtesy import give_way, go_first
 from tracer.errors import TargetError
 from tracer.kernel.probe_maps import ProbeMaps
 from tracer.kernel.switch import ProbeSwitch
@@ -68,8 +68,7 @@ class Sampler:
 
     def run(self) -> None:
         """Until it is stopped, or the target ends. Raises LockwatchError."""
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, -20)  # a window that overruns is the target's loss
+        go_first()
         counted: Counted | None = self._count(policy.FIRST_WINDOW_NS)
         while counted is not None and not self._stopping:
             if counted.affordable:
@@ -102,7 +101,7 @@ class Sampler:
         hits = self._maps.count().hits - hits_before
         affordable = stay and self._budget.affords(hits, on_ns)
         if not affordable:
-            self._switch.off()
+            self._turn_off()
         self._maps.clear_alarm()
         return Counted(self._window(on_ns, began, ended), began, affordable)
 
@@ -125,7 +124,7 @@ class Sampler:
         self._wait(gap_ns)
         try:
             if not self._stopping:
-                self._switch.on()
+                self._turn_on()
         except TargetError:
             self._stopping = True
         if self._stopping:
@@ -134,6 +133,16 @@ class Sampler:
         after = self._count(length_ns)
         self._fill_gap(begin, after.began, before.window, after.window)
         return after
+
+    def _turn_on(self) -> None:
+        """This thread goes first as long as the probe is on: a window that overruns is the target's loss."""
+        go_first()
+        self._switch.on()
+
+    def _turn_off(self) -> None:
+        """What there is to do without the probe takes longest, and can wait."""
+        self._switch.off()
+        give_way()
 
     def _wait(self, gap_ns: int) -> None:
         """With the probe off. No window opens on an overdrawn budget."""
