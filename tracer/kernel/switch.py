@@ -8,9 +8,14 @@ from contextlib import suppress
 from tracer.errors import LockwatchError, TargetError
 from tracer.kernel.calibration import HitCost, LockLoop, assumed, dearest, measure
 from tracer.kernel.probe_maps import ProbeMaps
+from tracer.kernel.uprobes import open_idle_uprobe
 from tracer.kernel.windows import WindowEvent
+from tracer.probe.budget import LONGEST_WINDOW_NS
 from tracer.probe.site import Site, find_sites
 from tracer.process import read_mappings, thread_ids
+
+# A grace period is of use for so long at least.
+FRESH_NS = LONGEST_WINDOW_NS + 1_000_000
 
 
 class ProbeSwitch:
@@ -88,12 +93,28 @@ class ProbeSwitch:
         self._opened_at = time.monotonic_ns()
 
     def off(self) -> None:
-        """Takes the probe off: in well under a millisecond if it has not been on for long."""
-        if self._open:
-            for fd in self._open:
-                os.close(fd)
-            self._closed_ns += time.monotonic_ns() - self._opened_at
-            self._open = []
+        """Takes the probe off: the target waits for well under a millisecond.
+
+        While the kernel takes a probe off, every thread that hits it waits; and that is for an RCU grace
+        period, 8 to 16 ms, unless one has just passed to put a probe on. So one is put on elsewhere before.
+        """
+        if not self._open:
+            return
+        passed = self._fresh_grace_period()
+        for fd in self._open:
+            os.close(fd)
+        self._closed_ns += time.monotonic_ns() - self._opened_at
+        self._open = []
+        for fd in passed:
+            os.close(fd)
+
+    def _fresh_grace_period(self) -> list[int]:
+        """What is to be closed when the probe is off."""
+        if time.monotonic_ns() - self._opened_at <= FRESH_NS:
+            return []
+        with suppress(OSError, LockwatchError):
+            return [open_idle_uprobe()]
+        return []
 
     def close(self) -> None:
         """Takes the probe off and removes its events: a tenth of a second or more."""

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 from tracer.errors import LockwatchError, MachineError, NotPermittedError, TargetError
+from tracer.process import read_mappings
 
 PERF_EVENT_OPEN = 298
 PERF_TYPE_TRACEPOINT = 2
@@ -17,6 +18,7 @@ ATTRIBUTES = 112  # bytes: PERF_ATTR_SIZE_VER5
 # Nobody wants what the event itself counts: a program on it runs at each hit all the same, and the kernel has
 # nothing to do for it at each switch of the thread that it was opened for: of many a server the event loop.
 DISABLED = 1
+HARDLY_CALLED = "gnu_get_libc_version"
 UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,6 +38,24 @@ def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def open_idle_uprobe() -> int:
+    """A uprobe without a program, on a place of our own process that is hardly ever executed. Raises OSError,
+    LockwatchError."""
+    path, offset = own_place()
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    return open_event(_uprobe_type(), 0, os.getpid(), DISABLED, ctypes.addressof(name), offset)
+
+
+def own_place() -> tuple[str, int]:
+    """(file, offset) of the function HARDLY_CALLED of our own libc. Raises OSError where there is none."""
+    function = getattr(_libc, HARDLY_CALLED, None)
+    address = ctypes.cast(function, ctypes.c_void_p).value or 0 if function else 0
+    for mapping in read_mappings(os.getpid()):
+        if mapping.start <= address < mapping.end:
+            return mapping.path, address - mapping.start + mapping.offset
+    raise OSError(errno.ENOENT, f"no {HARDLY_CALLED}")
 
 
 def open_tracepoint(event: int, pid: int) -> int:

@@ -13,12 +13,13 @@ CALM = 0.9
 # CPUs. A target that idles has the budget of one that keeps so much of a CPU busy.
 IDLE = 0.05
 WHILE_NS = 100_000_000
-LONGEST_WINDOW_NS = 20_000_000
+# So short that the kernel takes the probe off at once: see tracer/kernel/switch.py.
+LONGEST_WINDOW_NS = 4_000_000
 SHORTEST_WINDOW_NS = 1_000_000
 MEMORY_NS = 500_000_000  # how fast the smoothed CPU use follows
 FIRST_WINDOW_NS = 1_000_000
 FIRST_CREDIT_NS = 50_000_000  # of the targets' wall time: what may be spent before anything is earned
-SHORTEST_GAP_NS = 180_000_000  # a window costs lockwatch itself 2 ms of a CPU
+SHORTEST_GAP_NS = 90_000_000  # a window costs lockwatch itself 2 ms of a CPU
 LONGEST_GAP_NS = 1_000_000_000
 
 
