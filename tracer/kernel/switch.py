@@ -112,7 +112,7 @@ class ProbeSwitch:
         """What is to be closed when the probe is off."""
         if time.monotonic_ns() - self._opened_at <= FRESH_NS:
             return []
-        with suppress(OSError, LockwatchError):
+        with suppress(LockwatchError):
             return [open_idle_uprobe()]
         return []
 

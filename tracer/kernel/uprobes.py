@@ -30,8 +30,7 @@ def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
     All threads of the process are covered, those to come too; no other process traps. `path` may be a
     /proc/self/fd/N. The probe lasts until the returned fd is closed. Raises LockwatchError.
     """
-    name = ctypes.create_string_buffer(os.fsencode(path))
-    fd = open_event(_uprobe_type(), 0, pid, DISABLED, ctypes.addressof(name), offset)
+    fd = _open_without_program(path, offset, pid)
     try:
         set_program(fd, program)
     except LockwatchError:
@@ -41,21 +40,23 @@ def open_uprobe(path: str, offset: int, pid: int, program: int) -> int:
 
 
 def open_idle_uprobe() -> int:
-    """A uprobe without a program, on a place of our own process that is hardly ever executed. Raises OSError,
-    LockwatchError."""
-    path, offset = own_place()
+    """Probes a place of our own process that is hardly ever executed, for nothing. Raises LockwatchError."""
+    return _open_without_program(*own_place(), os.getpid())
+
+
+def _open_without_program(path: str, offset: int, pid: int) -> int:
     name = ctypes.create_string_buffer(os.fsencode(path))
-    return open_event(_uprobe_type(), 0, os.getpid(), DISABLED, ctypes.addressof(name), offset)
+    return open_event(_uprobe_type(), 0, pid, DISABLED, ctypes.addressof(name), offset)
 
 
 def own_place() -> tuple[str, int]:
-    """(file, offset) of the function HARDLY_CALLED of our own libc. Raises OSError where there is none."""
+    """(file, offset) of HARDLY_CALLED in our own libc. Raises MachineError where there is none."""
     function = getattr(_libc, HARDLY_CALLED, None)
     address = ctypes.cast(function, ctypes.c_void_p).value or 0 if function else 0
     for mapping in read_mappings(os.getpid()):
         if mapping.start <= address < mapping.end:
             return mapping.path, address - mapping.start + mapping.offset
-    raise OSError(errno.ENOENT, f"no {HARDLY_CALLED}")
+    raise MachineError(f"this libc has no {HARDLY_CALLED}")
 
 
 def open_tracepoint(event: int, pid: int) -> int:
