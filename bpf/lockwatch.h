@@ -67,6 +67,11 @@ enum stack_end {
 
 /* ---- a traced process --------------------------------------------------------------------------------- */
 
+/* Whether a process is traced is asked at every futex call on the machine, so without a hash map: each target has the
+ * place pid % TARGET_PLACES for itself. There stands its pid << 32 | the index of its struct target; 0: none. Of these
+ * it has two, as it has two areas of mappings: one is in use while the other is written.
+ */
+
 #define TARGET_OTHER_PID_NAMESPACE 1 /* its locks hold thread ids of its own pid namespace */
 
 struct target {
@@ -109,6 +114,7 @@ struct thread_state {
     u64 stack;      /* stack id, 0: not taken */
     u64 object;     /* that the word lies in: see "objects" */
     u64 request;    /* of this thread when the wait began, 0: none */
+    u64 call;       /* the same call, told from the thread's others: when it was dispatched; 0: before the trace */
     u64 owner_request;
     u32 pid;
     u32 operation;  /* the futex command with its flags, as passed */
@@ -120,7 +126,7 @@ struct thread_state {
     u32 flags;
     u64 marked;     /* when its sleep entered its word's account of blame: see bpf/futex/blame.bpf.c */
 };
-_Static_assert(sizeof(struct thread_state) == 144, "thread_state");
+_Static_assert(sizeof(struct thread_state) == 152, "thread_state");
 
 /* Waits are summed per word, call instruction, way of waiting and request; the first stack tells the kind. */
 struct wait_key {
@@ -220,9 +226,10 @@ _Static_assert(sizeof(struct waker_key) == 16, "waker_key");
 /* Waits of a kind that no view of a trace shows need no stack each: the frontend tells the stack that one has had,
  * and until when others there are taken for the same. Where memory is used again another kind of lock may come to lie
  * at the word: so this holds for one place in the code, told by the thread's stack pointer within its page, and not
- * for long.
+ * for long. Then one wait has its stack taken, for the frontend to look at, and the others go on for so long.
  */
 #define PLACE_MASK 0xfff
+#define IDLE_GRACE_NS 500000000 /* the frontend looks four times a second */
 
 struct idle_key {
     u64 word;
@@ -297,6 +304,19 @@ _Static_assert(sizeof(struct object_label) == LABEL_LENGTH, "object_label");
 
 /* A call being served, as a u64: program << 32 | procedure << 8 | 1. 0: none. */
 
+/* The one that a thread serves, or has served last. */
+struct call {
+    u64 request;  /* 0: it is over */
+    u64 message;
+    u64 client;   /* address of the connection's object */
+    u64 received; /* 0: before the attach */
+    u64 dispatched;
+    u64 bytes;    /* length of the request message */
+    u32 lock_tid; /* this thread, as locks name their owner */
+    u32 pad;
+};
+_Static_assert(sizeof(struct call) == 56, "call");
+
 /* ---- the pthread_mutex_lock probe ------------------------------------------------------------------------ */
 
 struct acquisition_key {
@@ -346,29 +366,30 @@ _Static_assert(sizeof(struct probe_control) == 128, "probe_control");
 
 enum event_type { EVENT_WAIT = 1, EVENT_RELEASE, EVENT_STACK, EVENT_EXEC, EVENT_CALL };
 
-/* A wait that reached the threshold and is over. */
+/* A wait that reached the threshold and is over. Up to `started` it tells what the wait was; then, how it went. */
 struct wait_event {
     u32 type;
     u32 pid;
     u32 tid;
-    u32 owner;
+    u32 operation;
+    u32 value;
+    u32 place;      /* as in struct idle_key */
     u64 word;
-    u64 started;
-    u64 ended;
     u64 ip;
     u64 stack;
     u64 object;
     u64 request;
+    char comm[COMM_LENGTH];
+    u64 started;
+    u64 ended;
+    u64 call;
     u64 owner_request;
-    u32 operation;
-    u32 value;
+    u32 owner;
     u32 sleeps;
     u32 outcome;
     u32 flags;
-    u32 place;      /* as in struct idle_key */
-    char comm[COMM_LENGTH];
 };
-_Static_assert(sizeof(struct wait_event) == 120, "wait_event");
+_Static_assert(sizeof(struct wait_event) == 128, "wait_event");
 
 /* A release that was charged with the threshold or more. */
 struct release_event {

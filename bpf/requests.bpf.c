@@ -35,17 +35,6 @@ struct arrival {
     u64 bytes;
 };
 
-struct call {
-    u64 request;
-    u64 message;
-    u64 client;
-    u64 received; /* 0: before the attach */
-    u64 dispatched;
-    u64 bytes;
-    u32 lock_tid; /* this thread, as locks name their owner */
-    u32 pad;
-};
-
 struct lock_owner {
     u32 pid;
     u32 tid;
@@ -63,9 +52,8 @@ BPF_HASH(owner_requests, struct lock_owner, u64, SERVING_THREADS);
 
 BPF_TABLE("lru_hash", u64, u64, job_names, 4096);
 
-INLINE u64 current_request(u32 tid) {
-    struct call *call = calls.lookup(&tid);
-    return call ? call->request : 0;
+INLINE struct call *current_call(u32 tid) {
+    return calls.lookup(&tid);
 }
 
 /* `tid`: as the lock names its owner. */
@@ -85,7 +73,7 @@ int message_decoded(struct pt_regs *ctx) {
     struct ids ids = current_ids();
     struct message_key key = {PT_REGS_PARM1(ctx), ids.pid};
     struct arrival arrival = {bpf_ktime_get_ns()};
-    if (!targets.lookup(&ids.pid))
+    if (!traced(ids))
         return 0;
     read_user(&arrival.bytes, 8, (void *)(key.message + MESSAGE_LENGTH));
     struct arrival *known = arrivals.lookup(&key);
@@ -135,7 +123,7 @@ INLINE void forget_calls(struct ids ids) {
 /* virNetServerProgramDispatch(program, server, client, message) */
 int call_dispatched(struct pt_regs *ctx) {
     struct ids ids = current_ids();
-    struct target *target = targets.lookup(&ids.pid);
+    struct target *target = traced(ids);
     struct call call = {.client = PT_REGS_PARM3(ctx), .message = PT_REGS_PARM4(ctx)};
     struct message_header header = {};
     if (!target || read_user(&header, sizeof(header), (void *)(call.message + MESSAGE_HEADER)))
@@ -189,7 +177,8 @@ int reply_queued(struct pt_regs *ctx) {
 
 /* virThreadJobSet(name): the text is a constant of the daemon. */
 int job_named(struct pt_regs *ctx) {
-    u64 request = current_request(current_ids().tid), name = PT_REGS_PARM1(ctx);
+    struct call *call = current_call(current_ids().tid);
+    u64 request = call ? call->request : 0, name = PT_REGS_PARM1(ctx);
     if (request)
         job_names.update(&request, &name);
     return 0;

@@ -27,6 +27,11 @@ class Layout:
     def size(self) -> int:
         return self.packing.size
 
+    def offset(self, field: str) -> int:
+        """Of a field, in bytes."""
+        before = re.findall(r"\d*[a-zA-Z]", self.packing.format)[: self.fields.index(field)]
+        return struct.calcsize("<" + "".join(before))
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

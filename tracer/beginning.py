@@ -46,7 +46,7 @@ class Beginning:
                 probe=config.mutex_probe is not ProbeMode.OFF,
             ),
             capacity=likely_capacity(self._pids),
-            targets=len(self._pids),
+            targets=tuple(self._pids),
             threshold_ns=config.threshold_ns,
             each_release=config.each_release,
             spares_idle_stacks=bool(config.spared_kinds),

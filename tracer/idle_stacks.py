@@ -36,12 +36,15 @@ class IdleStacks:
         self._mixed: set[raw.IdleKey] = set()
         self._words: set[int] = set()
 
-    def saw(self, event: raw.WaitEvent, kind: Kind, stack: Stack) -> None:
-        """A long wait turned out to be of this kind."""
-        if not self._spared or not event.flags & raw.WAIT_STACK_TAKEN:
-            return
-        if kind not in self._spared and event.word not in self._words:
-            return
+    def wants(self, event: raw.WaitEvent, kind: Kind) -> bool:
+        """Whether waits like this one must be seen each."""
+        return kind in self._spared or event.word in self._words
+
+    def saw(self, event: raw.WaitEvent, kind: Kind, stack: Stack) -> bool:
+        """A long wait turned out to be of this kind. True where others at its word are wanted from now on."""
+        if not event.flags & raw.WAIT_STACK_TAKEN or not self.wants(event, kind):
+            return False
+        known = event.word in self._words
         key = raw.IdleKey(
             event.word, event.ip, event.object, event.pid, event.operation, event.value, event.place
         )
@@ -49,6 +52,7 @@ class IdleStacks:
             self._wants(key)
         elif stack.complete and key not in self._mixed:
             self._spares(key, event.stack)
+        return not known and event.word in self._words
 
     def _spares(self, key: raw.IdleKey, stack: int) -> None:
         now = self._clock()

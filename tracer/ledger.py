@@ -42,7 +42,8 @@ class Sum:
     def add(self, ns: int) -> None:
         self.number += 1
         self.ns += ns
-        self.largest_ns = max(self.largest_ns, ns)
+        if ns > self.largest_ns:
+            self.largest_ns = ns
 
 
 @dataclass(slots=True)
@@ -52,19 +53,16 @@ class Ledger:
     waits: dict[WaitSumKey, Sum] = field(default_factory=dict)
     releases: dict[ReleaseSumKey, Sum] = field(default_factory=dict)
 
-    def add_wait(self, event: raw.WaitEvent, site: Site) -> None:
+    def add_wait(self, event: raw.WaitEvent, site: Site) -> Sum:
+        """Returns what it has been added to."""
         key = WaitSumKey(event.pid, site.base, site.kind, event.stack, event.tid, event.request)
-        sums = self.waits.get(key)
-        if sums is None:
-            sums = self.waits[key] = Sum()
+        sums = self.waits.setdefault(key, Sum())
         sums.add(event.ended - event.started)
+        return sums
 
     def add_release(self, event: raw.ReleaseEvent) -> None:
         key = ReleaseSumKey(event.pid, event.word, event.stack, event.tid, event.request)
-        sums = self.releases.get(key)
-        if sums is None:
-            sums = self.releases[key] = Sum()
-        sums.add(event.blame_ns)
+        self.releases.setdefault(key, Sum()).add(event.blame_ns)
 
     def add_release_total(self, key: raw.ReleaseKey, total: raw.ReleaseTotal) -> None:
         """Releases that the kernel side has summed."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from tracer.alike import AlikeWaits
 from tracer.blocking import BlockedFinder
 from tracer.config import TraceConfig
 from tracer.deadlocks import find_deadlocks
@@ -11,10 +12,11 @@ from tracer.holding import HeldReleases, Word
 from tracer.idle_stacks import IdleStacks
 from tracer.kernel import records as raw
 from tracer.kernel.tracing import KernelTracing
-from tracer.ledger import Ledger, release_kind
+from tracer.ledger import Ledger, Sum, release_kind
 from tracer.model.stacks import StackEnd
 from tracer.model.waits import Blocked, Release
 from tracer.process import Process
+from tracer.requests.calls import WaitingCalls
 from tracer.requests.serving import Requests
 from tracer.resolving import STACK_ENDS, Resolver, Site
 from tracer.symbols.symbolizer import Symbolizer
@@ -55,6 +57,7 @@ class Listener:
         self._symbolizer = symbolizer
         self._requests = requests
         self._idle_stacks = IdleStacks(kernel, config.spared_kinds)
+        self._alike = AlikeWaits()
         self.ledger = Ledger()
         self.running = set(self._processes)
         self.end_reason = ""
@@ -80,12 +83,14 @@ class Listener:
 
     def drain(self, watchers: Sequence[Watcher]) -> None:
         """Takes the events that are there now."""
-        for event in self._kernel.events():
-            self._take(event, watchers)
+        for record in self._kernel.events():
+            if watchers or not self._alike.add(record):
+                self._take(record, watchers)
 
-    def _take(self, event: raw.Event, watchers: Sequence[Watcher]) -> None:
+    def _take(self, record: bytes, watchers: Sequence[Watcher]) -> None:
+        event = raw.decode(record)
         if isinstance(event, raw.WaitEvent):
-            self._take_wait(event, watchers)
+            self._look_at_wait(record, event, watchers)
         elif isinstance(event, raw.ReleaseEvent):
             self._take_release(event, watchers)
         elif isinstance(event, raw.StackEvent):
@@ -97,14 +102,26 @@ class Listener:
         elif isinstance(event, raw.ExecEvent):
             self.ended(event.pid, "the target runs another program now")
 
-    def _take_wait(self, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
+    def _look_at_wait(self, record: bytes, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
+        """Another like it needs no look, unless its stack is not known or idle waits are mixed in there."""
         site = self._resolver.site(way_of(event), event.stack)
         self._resolver.threads[event.pid].saw(event.tid, event.comm)
-        self._idle_stacks.saw(event, site.kind, self._resolver.stack(event.stack))
-        self.ledger.add_wait(event, site)
-        self._requests.wait(event, site.base)
-        if not watchers:
-            return
+        if self._idle_stacks.saw(event, site.kind, self._resolver.stack(event.stack)):
+            self._alike.forget()
+        sums = self._add_wait(event, site)
+        if self._resolver.knows_stack(event.stack) and not self._idle_stacks.wants(event, site.kind):
+            self._alike.know(record, *sums)
+        if watchers:
+            self._tell_ended(event, site, watchers)
+
+    def _add_wait(self, event: raw.WaitEvent, site: Site) -> tuple[Sum, WaitingCalls | None]:
+        """Returns the sums that it was added to."""
+        calls = self._requests.waiting_like(event, site.base)
+        if calls is not None:
+            calls.add(event.call)
+        return self.ledger.add_wait(event, site), calls
+
+    def _tell_ended(self, event: raw.WaitEvent, site: Site, watchers: Sequence[Watcher]) -> None:
         told = self._told.pop((event.tid, event.started), 0)
         if told != event.ended:
             self._tell_wait(event, site, watchers, corrects=bool(told))
@@ -232,7 +249,10 @@ class Listener:
         """Closes the waits that are over, and tells what was held back."""
         for tid, state in states.items():
             if state.phase == raw.PHASE_BETWEEN and state.ended - state.started >= self._config.threshold_ns:
-                self._take_wait(self.event_of(tid, state), watchers)
+                event = self.event_of(tid, state)
+                site = self._resolver.site(way_of(event), event.stack)
+                self._add_wait(event, site)
+                self._tell_ended(event, site, watchers)
         for word in tuple(self._held.words):
             self._tell_held(word, watchers)
 

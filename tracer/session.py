@@ -223,10 +223,10 @@ class Session:
         """Reads what the kernel side has summed; nothing is traced any more afterwards."""
         blocked = self._listener.blocked()
         now = time.monotonic_ns()
+        self._requests.stop()
         self._listener.drain(watchers)
         states = self._kernel.threads()
         self._listener.finish(states, watchers)
-        self._requests.stop()
         waits = with_open_waits(self._kernel.wait_totals(), states, self._config.threshold_ns)
         owners = with_open_owners(self._kernel.owner_totals(), states)
         totals = lock_totals(self._resolver, waits, owners)

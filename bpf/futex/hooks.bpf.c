@@ -127,9 +127,10 @@ int thread_exit(void *ctx) {
 int process_exec(void *ctx) {
     struct ids ids = current_ids();
     struct exec_event event = {EVENT_EXEC, ids.pid};
-    if (!traced(ids))
+    u64 *place = place_of_target(ids.pid);
+    if (!place)
         return 0;
-    targets.delete(&ids.pid);
+    *place = 0;
     if (events.ringbuf_output(&event, sizeof(event), BPF_RB_NO_WAKEUP))
         count(COUNTER_EVENTS_LOST);
     return 0;

@@ -15,8 +15,16 @@ INLINE struct idle_stack *idle_stack_of(struct thread_state *state) {
     key.operation = state->operation;
     key.value = way_of(state);
     key.place = place_of(state);
-    struct idle_stack *known = idle_stacks.lookup(&key);
-    return known && state->ended < known->until ? known : 0;
+    return idle_stacks.lookup(&key);
+}
+
+/* What has just got out of date is good for all waits but this one, which is looked at anew. */
+INLINE int is_out_of_date(struct idle_stack *known, u64 now) {
+    if (now < known->until)
+        return 0;
+    if (now - known->until < IDLE_GRACE_NS)
+        known->until = now + IDLE_GRACE_NS;
+    return 1;
 }
 
 /* Gives the wait its stack where that is known, and lets the word's releasers know. */
@@ -24,9 +32,10 @@ INLINE int is_known_idle(struct thread_state *state, struct word_state *word) {
     if (!SPARES_IDLE_STACKS)
         return 0;
     struct idle_stack *known = idle_stack_of(state);
+    int wants_look = !known || is_out_of_date(known, state->ended);
     if (word)
         word->idle_until = known ? known->until : 0;
-    if (!known)
+    if (wants_look)
         return 0;
     state->stack = known->stack;
     state->flags |= WAIT_KNOWN_IDLE;

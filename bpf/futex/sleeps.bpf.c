@@ -10,7 +10,9 @@ INLINE void open_wait(struct thread_state *state, struct ids ids, struct target 
     state->outcome = OUTCOME_WOKEN;
     state->pid = ids.pid;
     state->object = object_of(ids.pid, call->word, word, state->slept);
-    state->request = current_request(ids.tid);
+    struct call *serves = current_call(ids.tid);
+    state->request = serves ? serves->request : 0;
+    state->call = serves && serves->received ? serves->dispatched : 0;
     state->owner = read_owner(call);
     if (state->owner > GREATEST_TID || state->owner == tid_in_locks(target, ids.tid))
         state->owner = 0;

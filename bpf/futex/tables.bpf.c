@@ -14,7 +14,8 @@ BPF_PROG_ARRAY(programs, PROGRAMS);
 
 BPF_RINGBUF_OUTPUT(events, EVENT_PAGES);
 BPF_PERCPU_ARRAY(counters, u64, COUNTERS);
-BPF_HASH(targets, u32, struct target, 1024);
+BPF_ARRAY(target_places, u64, TARGET_PLACES);
+BPF_ARRAY(targets, struct target, TARGET_AREAS);
 
 BPF_F_TABLE("hash", u32, struct thread_state, threads, THREADS_CAPACITY, BPF_F_NO_PREALLOC);
 BPF_F_TABLE("hash", struct wait_key, struct wait_total, wait_totals, WAITS_CAPACITY, BPF_F_NO_PREALLOC);
@@ -35,8 +36,16 @@ INLINE void count(u32 counter) {
         *n += 1;
 }
 
+INLINE u64 *place_of_target(u32 pid) {
+    u32 place = pid % TARGET_PLACES;
+    u64 *taken = target_places.lookup(&place);
+    return taken && pid && *taken >> 32 == pid ? taken : 0;
+}
+
 INLINE struct target *traced(struct ids ids) {
-    return targets.lookup(&ids.pid);
+    u64 *place = place_of_target(ids.pid);
+    u32 area = place ? *place : 0;
+    return place ? targets.lookup(&area) : 0;
 }
 
 /* The thread's state; null where no map has room. */
@@ -59,7 +68,7 @@ INLINE struct word_state *open_word(u32 pid, u64 word) {
 }
 
 #ifndef WITH_REQUESTS
-INLINE u64 current_request(u32 tid) {
+INLINE struct call *current_call(u32 tid) {
     return 0;
 }
 INLINE u64 request_of(u32 pid, u32 tid) {

@@ -74,6 +74,7 @@ INLINE void send_wait(struct thread_state *state, u32 tid) {
     event.stack = state->stack;
     event.object = state->object;
     event.request = state->request;
+    event.call = state->call;
     event.owner_request = state->owner_request;
     event.operation = state->operation;
     event.value = way_of(state);

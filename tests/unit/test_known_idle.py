@@ -48,6 +48,7 @@ def wait(flags: int = raw.WAIT_STACK_TAKEN, stack: int = 5) -> raw.WaitEvent:
         pid=KEY.pid,
         tid=8,
         owner=0,
+        call=0,
         word=KEY.word,
         started=0,
         ended=1,
@@ -118,3 +119,12 @@ def test_spared_are_the_idle_kinds_that_nothing_shows() -> None:
 )
 def test_nothing_is_spared_where_single_waits_are_shown(config: TraceConfig) -> None:
     assert not config.spared_kinds
+
+
+def test_others_at_a_word_are_wanted_once_idle_waits_have_come_there(told: Told, idle: IdleStacks) -> None:
+    assert not idle.saw(wait(), Kind.JOB, WHOLE)
+    assert not idle.wants(wait(), Kind.JOB)
+    assert idle.saw(wait(), Kind.COND, WHOLE)
+    assert not idle.saw(wait(), Kind.COND, WHOLE)
+    assert idle.wants(wait(), Kind.JOB)
+    assert idle.wants(wait()._replace(word=0x80), Kind.COND)

@@ -1,6 +1,6 @@
-"""Calls summed by API, and the long waits that fall into them, told in any order."""
+"""Calls summed by API, and how many of them had long waits."""
 
-from tracer.kernel.records import CallEvent
+from tracer.kernel.records import CallEvent, WaitEvent
 from tracer.requests.calls import Calls
 
 PID, TID, OTHER_TID = 10, 11, 12
@@ -36,37 +36,49 @@ def test_call_from_before_the_trace_is_left_out() -> None:
     assert calls.sums({}) == []
 
 
+def test_calls_of_two_requests_by_one_name_are_one_api() -> None:
+    calls = Calls(lambda _pid, _request: "both")
+    calls.add(call(CREATE, 100, 150, 400))
+    calls.add(call(QUERY, 100, 110, 300, failed=1))
+    (both,) = calls.sums({})
+    assert (both.calls, both.errors, both.total_ns, both.queued_ns, both.max_ns) == (2, 1, 500, 60, 300)
+
+
+def wait(dispatched: int, request: int = CREATE, tid: int = TID) -> WaitEvent:
+    event: WaitEvent = WaitEvent._make([0] * len(WaitEvent._fields))
+    return event._replace(pid=PID, tid=tid, request=request, call=dispatched)
+
+
+def add_wait(calls: Calls, event: WaitEvent, base: int = LOCK) -> None:
+    calls.waiting_like(event, base).add(event.call)
+
+
 def test_two_waits_of_one_call_count_once() -> None:
     calls = Calls(name)
-    calls.add_wait(PID, TID, 160, LOCK)
-    calls.add_wait(PID, TID, 200, LOCK)
-    calls.add_wait(PID, TID, 210, LOCK + 64)
-    calls.add(call(CREATE, 100, 150, 400))
-    assert calls.waiting("create", (PID, LOCK)) == 1
-    assert calls.waiting("create", (PID, LOCK + 64)) == 1
+    add_wait(calls, wait(150))
+    add_wait(calls, wait(150), LOCK + 64)
+    add_wait(calls, wait(150))
+    assert calls.waiting(()) == {("create", (PID, LOCK)): 1, ("create", (PID, LOCK + 64)): 1}
 
 
-def test_wait_that_is_told_after_its_call_counts() -> None:
+def test_waits_of_two_calls_count_for_each() -> None:
     calls = Calls(name)
-    calls.add(call(CREATE, 100, 150, 400))
-    calls.add(call(QUERY, 410, 420, 430))
-    calls.add_wait(PID, TID, 390, LOCK)
-    assert calls.waiting("create", (PID, LOCK)) == 1
-    assert calls.waiting("query", (PID, LOCK)) == 0
+    add_wait(calls, wait(150))
+    add_wait(calls, wait(420, QUERY))
+    add_wait(calls, wait(500))
+    add_wait(calls, wait(500, tid=OTHER_TID))
+    assert calls.waiting(()) == {("create", (PID, LOCK)): 3, ("query", (PID, LOCK)): 1}
 
 
-def test_wait_outside_of_calls_and_of_other_threads_counts_for_none() -> None:
+def test_wait_of_a_call_from_before_the_trace_counts_for_none() -> None:
     calls = Calls(name)
-    calls.add_wait(PID, OTHER_TID, 200, LOCK)
-    calls.add_wait(PID, TID, 140, LOCK)
-    calls.add(call(CREATE, 100, 150, 400))
-    assert calls.waiting("create", (PID, LOCK)) == 0
+    add_wait(calls, wait(0))
+    assert calls.waiting(()) == {("create", (PID, LOCK)): 0}
 
 
-def test_wait_of_the_following_call_is_kept_for_it() -> None:
+def test_call_that_has_not_ended_is_left_out() -> None:
     calls = Calls(name)
-    calls.add_wait(PID, TID, 200, LOCK)
-    calls.add_wait(PID, TID, 500, LOCK)
-    calls.add(call(CREATE, 100, 150, 400))
-    calls.add(call(CREATE, 410, 420, 600))
-    assert calls.waiting("create", (PID, LOCK)) == 2
+    add_wait(calls, wait(150))
+    add_wait(calls, wait(500))
+    add_wait(calls, wait(500, tid=OTHER_TID))
+    assert calls.waiting({(TID, 500)}) == {("create", (PID, LOCK)): 2}

@@ -34,15 +34,28 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`targets`: how many processes are traced. `each_release`: see TraceConfig. `spares_idle_stacks`: those
-    that the kernel side is told of need not be taken."""
+    """`targets`: the pids that are traced. `each_release`: see TraceConfig. `spares_idle_stacks`: those that
+    the kernel side is told of need not be taken."""
 
     parts: Parts = Parts()
     capacity: Capacity = field(default_factory=Capacity)
-    targets: int = 1
+    targets: tuple[int, ...] = (0,)
     threshold_ns: int = 1_000_000
     each_release: bool = False
     spares_idle_stacks: bool = False
+
+    @property
+    def areas(self) -> int:
+        """Two for each target: one is in use while the other is written."""
+        return 2 * len(self.targets)
+
+    @property
+    def places(self) -> int:
+        """A number that leaves another remainder of each pid: for one, 1; for a thousand, some 100,000."""
+        number = len(self.targets)
+        while len({pid % number for pid in self.targets}) < len(self.targets):
+            number += number // 4 + 1
+        return number
 
     def definitions(self) -> dict[str, int]:
         """Numbers by the names that they have in the BPF text."""
@@ -56,9 +69,11 @@ class Plan:
             "IDLE_STACKS_CAPACITY": IDLE_STACKS,
             "ROWS_CAPACITY": self.capacity.rows,
             "BLOCKS_CAPACITY": self.capacity.blocks,
-            "MAPPINGS_CAPACITY": self.capacity.mappings * 2 * self.targets,
+            "MAPPINGS_CAPACITY": self.capacity.mappings * self.areas,
             "MAPPING_STEP": self.capacity.mappings // 2,
             "ROW_STEP": ROW_STEP,
+            "TARGET_PLACES": self.places,
+            "TARGET_AREAS": self.areas,
             "ACQUISITIONS_CAPACITY": ACQUISITIONS_CAPACITY,
             "WINDOW_CAPACITY": WINDOW_CAPACITY,
             "CPUS": syscalls.possible_cpus(),

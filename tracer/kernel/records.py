@@ -7,27 +7,28 @@ from tracer import abi
 
 
 class WaitEvent(NamedTuple):
-    """A wait that reached the threshold and is over."""
+    """A wait that reached the threshold and is over. Up to `started`: what it was; then, how it went."""
 
     type: int
     pid: int
     tid: int
-    owner: int
+    operation: int
+    value: int
+    place: int
     word: int
-    started: int
-    ended: int
     ip: int
     stack: int
     object: int
     request: int
+    comm: bytes
+    started: int
+    ended: int
+    call: int
     owner_request: int
-    operation: int
-    value: int
+    owner: int
     sleeps: int
     outcome: int
     flags: int
-    place: int
-    comm: bytes
 
 
 class ReleaseEvent(NamedTuple):
@@ -71,6 +72,19 @@ class ExecEvent(NamedTuple):
     pid: int
 
 
+class Call(NamedTuple):
+    """The call that a thread serves."""
+
+    request: int
+    message: int
+    client: int
+    received: int
+    dispatched: int
+    bytes: int
+    lock_tid: int
+    pad: int
+
+
 class CallEvent(NamedTuple):
     """A served call is over."""
 
@@ -112,6 +126,7 @@ class ThreadState(NamedTuple):
     stack: int
     object: int
     request: int
+    call: int
     owner_request: int
     pid: int
     operation: int
@@ -219,6 +234,7 @@ RELEASE_EVENT = abi.layout("release_event", ReleaseEvent)
 RELEASE_KEY = abi.layout("release_key", ReleaseKey)
 RELEASE_TOTAL = abi.layout("release_total", ReleaseTotal)
 EXEC_EVENT = abi.layout("exec_event", ExecEvent)
+CALL = abi.layout("call", Call)
 CALL_EVENT = abi.layout("call_event", CallEvent)
 THREAD_STATE = abi.layout("thread_state", ThreadState)
 WAIT_KEY = abi.layout("wait_key", WaitKey)
@@ -289,22 +305,23 @@ def wait_event(tid: int, state: ThreadState, comm: bytes) -> WaitEvent:
         type=EVENT_WAIT,
         pid=state.pid,
         tid=tid,
-        owner=state.owner,
+        operation=state.operation,
+        value=way_of_waiting(state.operation, state.value),
+        place=state.sp & PLACE_MASK,
         word=state.word,
-        started=state.started,
-        ended=state.ended,
         ip=state.ip,
         stack=state.stack,
         object=state.object,
         request=state.request,
+        comm=comm,
+        started=state.started,
+        ended=state.ended,
+        call=state.call,
         owner_request=state.owner_request,
-        operation=state.operation,
-        value=way_of_waiting(state.operation, state.value),
+        owner=state.owner,
         sleeps=max(state.sleeps, 1),
         outcome=OUTCOME_INTERRUPTED if state.flags & WAIT_RESUMED else state.outcome,
         flags=state.flags,
-        place=state.sp & PLACE_MASK,
-        comm=comm,
     )
 
 

@@ -7,6 +7,7 @@ import struct
 from tracer.errors import FileError, MachineError
 from tracer.kernel import syscalls
 from tracer.kernel.programs import Module
+from tracer.kernel.records import CALL, Call
 from tracer.kernel.uprobe_links import open_link
 from tracer.kernel.uprobes import open_uprobe
 from tracer.probe.instructions import LARGEST_FUNCTION, cheapest
@@ -59,6 +60,14 @@ class RequestProbes:
             return None
         found = syscalls.lookup(self._module.map_fd("job_names"), REQUEST.pack(request), REQUEST.size)
         return int(REQUEST.unpack(found)[0]) if found else None
+
+    def open_calls(self) -> frozenset[tuple[int, int]]:
+        """The calls that are being served just now, as (thread, time of dispatch)."""
+        items = syscalls.items(self._module.map_fd("calls"), 4, CALL.size)
+        calls = (
+            (int.from_bytes(tid, "little"), Call._make(CALL.packing.unpack(call))) for tid, call in items
+        )
+        return frozenset((tid, call.dispatched) for tid, call in calls if call.request)
 
     def close(self) -> None:
         """Takes all probes away again; may take a tenth of a second each."""

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tracer import abi
-from tracer.errors import MachineError
 from tracer.kernel import environment, programs, syscalls
 from tracer.kernel import records as raw
 from tracer.kernel.capacity import BLOCK_SIZE, MAPPING_SIZE
@@ -23,16 +22,15 @@ OTHER_NAMESPACE = abi.number("TARGET_OTHER_PID_NAMESPACE")
 
 
 @dataclass(slots=True)
-class Area:
-    """A process's two places in the map of mappings: one is in use while the other is written."""
+class Areas:
+    """A target's two areas: one is in use while the other is written."""
 
     first: int
-    capacity: int
-    second_in_use: bool = True
+    in_use: int = 1
 
     def other(self) -> int:
-        self.second_in_use = not self.second_in_use
-        return self.first + (self.capacity if self.second_in_use else 0)
+        self.in_use = 1 - self.in_use
+        return self.first + self.in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class KernelTracing:
     def __init__(self, module: programs.Module) -> None:
         self.module = module
         self._capacity = module.plan.capacity
-        self._areas: dict[int, Area] = {}
+        self._areas = {pid: Areas(2 * number) for number, pid in enumerate(module.plan.targets)}
         self._generations = itertools.count(1)
         self._written = (0, 0)
         self.table_full = 0
@@ -94,27 +92,31 @@ class KernelTracing:
             memory[offset : offset + len(data)] = data
 
     def watch(self, process: Process, tables: Tables) -> bool:
-        """Traces a process from now on, or with its mappings of now. False where they do not fit."""
+        """Traces a target from now on, or with its mappings of now. False where they do not fit."""
         mappings = tables.mappings(process.pid)
         count, capacity = len(mappings) // MAPPING_SIZE, self._capacity.mappings
         if count > capacity:
             self.table_full += 1
             return False
-        area = self._areas.get(process.pid)
-        if area is None:
-            if len(self._areas) >= self.module.plan.targets:
-                raise MachineError("more processes than the trace was made for", "start lockwatch anew")
-            area = self._areas[process.pid] = Area(len(self._areas) * 2 * capacity, capacity)
-        first = area.other()
+        area = self._areas[process.pid].other()
+        first = area * capacity
         self._write("mappings", first * MAPPING_SIZE, mappings)
         flags = OTHER_NAMESPACE if process.other_namespace else 0
         generation = next(self._generations)
         value = TARGET.pack(process.ns_device, process.ns_inode, first, count, flags, generation)
-        syscalls.update(self.module.map_fd("targets"), struct.pack("<I", process.pid), value)
+        syscalls.update(self.module.map_fd("targets"), struct.pack("<I", area), value)
+        self._enter(process.pid, process.pid << 32 | area)
         return True
 
     def unwatch(self, pid: int) -> None:
-        syscalls.delete(self.module.map_fd("targets"), struct.pack("<I", pid))
+        self._enter(pid, 0)
+
+    def _enter(self, pid: int, target: int) -> None:
+        """In the place of a pid: the kernel writes it as one word."""
+        place = pid % self.module.plan.places
+        syscalls.update(
+            self.module.map_fd("target_places"), struct.pack("<I", place), struct.pack("<Q", target)
+        )
 
     def begin(self, tid: int, state: raw.ThreadState) -> None:
         """Enters the wait of a thread that sleeps already, unless its next one has been seen."""
@@ -141,9 +143,9 @@ class KernelTracing:
     def forget_idle(self, key: raw.IdleKey) -> None:
         syscalls.delete(self.module.map_fd("idle_stacks"), raw.IDLE_KEY.packing.pack(*key))
 
-    def events(self) -> Iterator[raw.Event]:
-        """The events that are there now, in order."""
-        return map(raw.decode, self._backlog.take()) if self._backlog is not None else iter(())
+    def events(self) -> Iterator[bytes]:
+        """The events that are there now, in order, for `records.decode`."""
+        return self._backlog.take() if self._backlog is not None else iter(())
 
     def threads(self) -> dict[int, raw.ThreadState]:
         """Every thread's state, by tid, as of now."""

@@ -1,41 +1,20 @@
-"""Served calls, summed by API as they end."""
+"""Served calls, summed as they end, and how many of them waited for which lock."""
 
-from collections import defaultdict, deque
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from tracer.kernel.records import CallEvent
+from tracer.kernel.records import CallEvent, WaitEvent
 from tracer.model.requests import CallSum
 from tracer.requests.latency import Latencies
 
-# Of each thread: calls that a wait may still be told of, since waits are told when the thread next sleeps,
-# and waits of calls that have not ended.
-CALLS_REMEMBERED = 16
-WAITS_REMEMBERED = 4096
-
 LockKey = tuple[int, int]  # pid, base address
+Request = tuple[int, int]  # pid, and a call's number there
 
 
 @dataclass(slots=True)
-class Call:
-    """A call that has ended, and the locks that it has been counted for."""
-
-    api: str
-    dispatched: int
-    replied: int
-    locks: tuple[LockKey, ...] = ()
-
-
-@dataclass(slots=True)
-class ThreadCalls:
-    """What a thread has served lately."""
-
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_REMEMBERED))
-    waits: deque[tuple[int, LockKey]] = field(default_factory=lambda: deque(maxlen=WAITS_REMEMBERED))
-
-
-@dataclass(slots=True)
-class ApiCalls:
+class EndedCalls:
     """All ended calls of one API: ns."""
 
     latencies: Latencies = field(default_factory=Latencies)
@@ -51,55 +30,75 @@ class ApiCalls:
         self.off_cpu_ns += event.off_cpu
         self.run_queue_ns += event.run_queue
 
+    def merge(self, other: "EndedCalls") -> None:
+        self.latencies.merge(other.latencies)
+        self.errors += other.errors
+        self.queued_ns += other.queued_ns
+        self.off_cpu_ns += other.off_cpu_ns
+        self.run_queue_ns += other.run_queue_ns
+
+
+class WaitingKey(NamedTuple):
+    """What calls that wait are counted by."""
+
+    pid: int
+    tid: int
+    request: int
+    base: int
+
+
+@dataclass(slots=True)
+class WaitingCalls:
+    """Calls of one thread that had a long wait for one lock. `last`: when the last of them was dispatched."""
+
+    calls: int = 0
+    last: int = 0
+
+    def add(self, call: int) -> None:
+        """A long wait has ended. `call`: when the one was dispatched that it began in; 0: in none, or in one
+        from before the trace. A thread's waits are told in their order."""
+        if call and call != self.last:
+            self.last = call
+            self.calls += 1
+
 
 class Calls:
-    """Every call that was seen from its arrival to its reply, and how many of them waited for which lock."""
+    """Every call that was seen from its arrival to its reply, and the locks that calls waited for."""
 
     def __init__(self, name: Callable[[int, int], str]) -> None:
         self._name = name
-        self._apis: dict[str, ApiCalls] = defaultdict(ApiCalls)
-        self._threads: dict[tuple[int, int], ThreadCalls] = defaultdict(ThreadCalls)
-        self._waiting: dict[tuple[str, LockKey], int] = defaultdict(int)
+        self._ended: dict[Request, EndedCalls] = {}
+        self._waiting: dict[WaitingKey, WaitingCalls] = {}
 
     def add(self, event: CallEvent) -> None:
         """A call has ended. One that began before the trace is left out."""
         if not event.received:
             return
-        api = self._name(event.pid, event.request)
-        self._apis[api].add(event)
-        thread = self._threads[event.pid, event.tid]
-        thread.calls.append(Call(api, event.dispatched, event.replied))
-        if thread.waits:
-            self._count_earlier(thread, event.replied)
+        request = (event.pid, event.request)
+        ended = self._ended.get(request)
+        if ended is None:
+            self._name(*request)  # while the daemon lives: it may tell the name itself
+            ended = self._ended[request] = EndedCalls()
+        ended.add(event)
 
-    def _count_earlier(self, thread: ThreadCalls, replied: int) -> None:
-        """Waits that were told before their call, which has just ended."""
-        waits, thread.waits = thread.waits, deque(maxlen=WAITS_REMEMBERED)
-        for started, lock in waits:
-            if not self._count(thread, started, lock) and started > replied:
-                thread.waits.append((started, lock))
+    def waiting_like(self, event: WaitEvent, base: int) -> WaitingCalls:
+        """The account of this wait, for the lock at `base`, and of others like it."""
+        return self._waiting.setdefault(WaitingKey(event.pid, event.tid, event.request, base), WaitingCalls())
 
-    def add_wait(self, pid: int, tid: int, started: int, base: int) -> None:
-        """A long wait of a thread that serves a call, which may have ended already."""
-        thread = self._threads[pid, tid]
-        if not self._count(thread, started, (pid, base)):
-            thread.waits.append((started, (pid, base)))
-
-    def _count(self, thread: ThreadCalls, started: int, lock: LockKey) -> bool:
-        for call in reversed(thread.calls):
-            if call.dispatched <= started <= call.replied:
-                if lock not in call.locks:
-                    call.locks += (lock,)
-                    self._waiting[call.api, lock] += 1
-                return True
-        return False
-
-    def waiting(self, api: str, lock: LockKey) -> int:
-        """How many calls of an API had a long wait for a lock."""
-        return self._waiting.get((api, lock), 0)
+    def waiting(self, open_calls: Collection[tuple[int, int]]) -> dict[tuple[str, LockKey], int]:
+        """How many ended calls of each API had a long wait for each lock. `open_calls`: those that have not
+        ended, as (thread, time of dispatch)."""
+        found: dict[tuple[str, LockKey], int] = defaultdict(int)
+        for key, waiting in self._waiting.items():
+            ended = waiting.calls - ((key.tid, waiting.last) in open_calls)
+            found[self._name(key.pid, key.request), (key.pid, key.base)] += ended
+        return found
 
     def sums(self, throttled_ns: dict[str, int]) -> list[CallSum]:
         """One sum an API. `throttled_ns`: by API, from before the calls were read."""
+        apis: dict[str, EndedCalls] = defaultdict(EndedCalls)
+        for request, ended in self._ended.items():
+            apis[self._name(*request)].merge(ended)
         return [
             CallSum(
                 api=api,
@@ -114,5 +113,5 @@ class Calls:
                 off_cpu_ns=calls.off_cpu_ns,
                 run_queue_ns=calls.run_queue_ns,
             )
-            for api, calls in self._apis.items()
+            for api, calls in apis.items()
         ]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from tracer.kernel import records as raw
 from tracer.model.requests import RequestOwner, RequestWait
 from tracer.model.waits import LockTotal
-from tracer.requests.calls import Calls
 from tracer.resolving import Resolver
 from tracer.totals import LockKey, way_of
 
@@ -16,10 +15,13 @@ def charged_waits(
     resolver: Resolver,
     sums: Mapping[raw.WaitKey, raw.WaitTotal],
     locks: Mapping[LockKey, LockTotal],
-    calls: Calls,
+    waiting: Mapping[tuple[str, LockKey], int],
     name: Name,
 ) -> list[RequestWait]:
-    """Waits of every length on behalf of a call, by API, lock and sort of waiting."""
+    """Waits of every length on behalf of a call, by API, lock and sort of waiting.
+
+    `waiting`: how many calls had a long one.
+    """
     found: dict[tuple[str, LockKey, bool], int] = {}
     for key, total in sums.items():
         if not key.request:
@@ -28,7 +30,7 @@ def charged_waits(
         group = (name(key.pid, key.request), (key.pid, site.base), site.kind.contention)
         found[group] = found.get(group, 0) + total.wait_ns
     return [
-        RequestWait(api, locks[lock].lock, contention, ns, calls.waiting(api, lock))
+        RequestWait(api, locks[lock].lock, contention, ns, waiting.get((api, lock), 0))
         for (api, lock, contention), ns in found.items()
         if lock in locks
     ]

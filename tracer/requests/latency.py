@@ -36,7 +36,15 @@ class Latencies:
         self._buckets[bucket_of(ns)] += 1
         self.count += 1
         self.total_ns += ns
-        self.max_ns = max(self.max_ns, ns)
+        if ns > self.max_ns:
+            self.max_ns = ns
+
+    def merge(self, other: "Latencies") -> None:
+        for bucket, number in other._buckets.items():
+            self._buckets[bucket] += number
+        self.count += other.count
+        self.total_ns += other.total_ns
+        self.max_ns = max(self.max_ns, other.max_ns)
 
     def quantile(self, share: float) -> int:
         """Nearest-rank quantile in ns; 0 without any latency."""

@@ -10,7 +10,7 @@ from tracer.model.requests import RequestTotal
 from tracer.model.waits import LockTotal
 from tracer.process import Memory, Process
 from tracer.requests import names
-from tracer.requests.calls import Calls
+from tracer.requests.calls import Calls, WaitingCalls
 from tracer.requests.charged import charged_owners, charged_waits
 from tracer.requests.connections import Connections
 from tracer.requests.sampler import Sampler
@@ -21,7 +21,7 @@ from tracer.resolving import Resolver
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import LockKey
 
-SETTLING_NS = 2 * 10**9
+LOOKING_NS = 2 * 10**9
 
 
 @dataclass(slots=True)
@@ -44,7 +44,8 @@ class LibvirtRequests:
         self._daemons: dict[int, Daemon] = {}
         self._names: dict[tuple[int, int], str] = {}
         self._calls = Calls(self._name)
-        self._next_settling_ns = 0
+        self._open: frozenset[tuple[int, int]] = frozenset()
+        self._next_look_ns = 0
 
     def watch(self, process: Process, sites: tuple[Site, ...]) -> None:
         """Probes a daemon, from now on. Raises LockwatchError."""
@@ -53,7 +54,7 @@ class LibvirtRequests:
         self._probes.attach(pid, sites)
         exports = address_of(daemon_exports(self._symbolizer, process))
         sampler = Sampler(pid)
-        throttled = Throttled(Connections(pid, memory, exports), sampler, self._name)
+        throttled = Throttled(Connections(pid, memory, exports), sampler)
         self._daemons[pid] = Daemon(memory, names.table_names(memory, exports), sampler, throttled)
         sampler.start()
         if self._scheduled and len(self._daemons) == 1:
@@ -90,19 +91,18 @@ class LibvirtRequests:
         if daemon is not None:
             daemon.throttled.add(event)
 
-    def wait(self, event: raw.WaitEvent, base: int) -> None:
-        """A long wait has ended, for the lock at `base`."""
-        if event.request:
-            self._calls.add_wait(event.pid, event.tid, event.started, base)
+    def waiting_like(self, event: raw.WaitEvent, base: int) -> WaitingCalls | None:
+        """Where the calls are counted that had such long waits for the lock at `base`; None: for none."""
+        return self._calls.waiting_like(event, base) if event.request else None
 
     def tick(self) -> None:
         """To be called now and then."""
         now = time.monotonic_ns()
-        if now < self._next_settling_ns:
+        if now < self._next_look_ns:
             return
-        self._next_settling_ns = now + SETTLING_NS
+        self._next_look_ns = now + LOOKING_NS
         for daemon in self._daemons.values():
-            daemon.throttled.settle()
+            daemon.throttled.tick(now)
 
     def totals(
         self,
@@ -113,12 +113,13 @@ class LibvirtRequests:
     ) -> tuple[RequestTotal, ...]:
         """All that was seen of every API, the longest served first."""
         throttled: dict[str, int] = {}
-        for daemon in self._daemons.values():
-            for api, ns in daemon.throttled.sums().items():
+        for pid, daemon in self._daemons.items():
+            for request, ns in daemon.throttled.sums().items():
+                api = self._name(pid, request)
                 throttled[api] = throttled.get(api, 0) + ns
         return totals(
             self._calls.sums(throttled),
-            charged_waits(resolver, waits, locks, self._calls, self._name),
+            charged_waits(resolver, waits, locks, self._calls.waiting(self._open), self._name),
             charged_owners(resolver, owners, locks, self._name),
             self._scheduled,
         )
@@ -130,11 +131,15 @@ class LibvirtRequests:
         return tuple(failure for failure in failures if failure is not None)
 
     def stop(self) -> None:
-        """No more samples; what was seen stays."""
+        """No more samples, and the calls that have not ended now are left out. The rest stays."""
+        self._open = self._probes.open_calls()
+        self._stop_sampling()
+
+    def _stop_sampling(self) -> None:
         for daemon in self._daemons.values():
             daemon.sampler.stop()
 
     def close(self) -> None:
         """Takes the probes away."""
-        self.stop()
+        self._stop_sampling()
         self._probes.close()

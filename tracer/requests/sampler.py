@@ -13,6 +13,7 @@ from tracer.requests.throttle import Sample
 
 INTERVAL_SECONDS = 0.01
 QUIET_INTERVAL_SECONDS = 0.03  # where nothing was unread
+LONGEST_LOOK_NS = 1_000_000_000
 SAMPLES_KEPT = 1 << 16  # of each socket with unread bytes: eleven minutes of them
 CLONE_NEWNET = 0x40000000
 
@@ -44,6 +45,12 @@ class Sampler:
             while waiting and waiting[0].time <= until:
                 taken.append(waiting.popleft())
         return taken
+
+    def oldest(self, inode: int) -> int:
+        """When the first of a socket's samples was taken that are still here, or will be at the earliest."""
+        with self._lock:
+            waiting = self._samples.get(inode)
+            return waiting[0].time if waiting else time.monotonic_ns() - LONGEST_LOOK_NS
 
     def forget(self, before: int) -> None:
         """Drops older samples: nobody has asked for their sockets, which are not the daemon's."""

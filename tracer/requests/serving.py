@@ -14,6 +14,7 @@ from tracer.model.requests import RequestTotal
 from tracer.model.stacks import Stack
 from tracer.model.waits import LockTotal, WaitSum
 from tracer.process import Process
+from tracer.requests.calls import WaitingCalls
 from tracer.requests.choice import pattern_of
 from tracer.requests.libvirt import LibvirtRequests
 from tracer.requests.server import Site
@@ -73,10 +74,9 @@ class Requests:
         if self._libvirt is not None:
             self._libvirt.call(event)
 
-    def wait(self, event: raw.WaitEvent, base: int) -> None:
-        """A long wait has ended, for the lock at `base`."""
-        if self._libvirt is not None:
-            self._libvirt.wait(event, base)
+    def waiting_like(self, event: raw.WaitEvent, base: int) -> WaitingCalls | None:
+        """Where the calls are counted that had such long waits for the lock at `base`; None: nowhere."""
+        return self._libvirt.waiting_like(event, base) if self._libvirt is not None else None
 
     def tick(self) -> None:
         """To be called now and then."""
@@ -99,7 +99,7 @@ class Requests:
         return self._libvirt.notes if self._libvirt is not None else ()
 
     def stop(self) -> None:
-        """Nothing more is sampled; what was seen stays."""
+        """Nothing more is sampled, and the calls that have not ended now are left out. The rest stays."""
         if self._libvirt is not None:
             self._libvirt.stop()
 

@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tracer.kernel.records import CallEvent
@@ -13,27 +12,28 @@ from tracer.requests.throttle import ReadCall, unread_since
 # Calls are told at their reply, but bytes are read in the order of arrival: so a call's turn comes when those
 # that were read before it have had this long to end.
 LONGEST_CALL_NS = 60 * 10**9
+SETTLING_NS = 10 * 10**9
 KEPT_CALLS = 200_000  # of a connection
 
 
 @dataclass(slots=True)
 class Connection:
-    """A client object's socket, and the calls that came through it lately: (call, API)."""
+    """A client object's socket, and the calls that came through it lately: (call, request)."""
 
     inode: int
-    calls: list[tuple[ReadCall, str]] = field(default_factory=list)
+    calls: list[tuple[ReadCall, int]] = field(default_factory=list)
 
 
 class Throttled:
     """Of one daemon. Connections that cannot be told from others have no throttled time."""
 
-    def __init__(self, connections: Connections, sampler: Sampler, name: Callable[[int, int], str]) -> None:
+    def __init__(self, connections: Connections, sampler: Sampler) -> None:
         self._find = connections.inode
         self._sampler = sampler
-        self._name = name
         self._clients: dict[int, Connection] = {}
-        self._sums: dict[str, int] = defaultdict(int)
+        self._sums: dict[int, int] = defaultdict(int)
         self._looked_up: set[int] = set()
+        self._next_settling_ns = 0
 
     def add(self, event: CallEvent) -> None:
         """A call has ended."""
@@ -42,8 +42,7 @@ class Throttled:
             self._look_up(event.client)
         connection = self._clients.get(event.client)
         if connection is not None and event.received and len(connection.calls) < KEPT_CALLS:
-            call = ReadCall(event.received, event.bytes)
-            connection.calls.append((call, self._name(event.pid, event.request)))
+            connection.calls.append((ReadCall(event.received, event.bytes), event.request))
 
     def _look_up(self, client: int) -> None:
         """An address may be another client's by now: then the old one's calls are settled first."""
@@ -54,16 +53,19 @@ class Throttled:
         if known is None and inode is not None:
             self._clients[client] = Connection(inode)
 
-    def settle(self) -> None:
-        """To be called every few seconds: makes sums of what is old enough, and forgets it."""
-        until = time.monotonic_ns() - LONGEST_CALL_NS
+    def tick(self, now: int) -> None:
+        """To be called every few seconds: clients are looked up anew, and now and then calls settled."""
+        self._looked_up.clear()
+        if now < self._next_settling_ns:
+            return
+        self._next_settling_ns = now + SETTLING_NS
+        until = now - LONGEST_CALL_NS
         for connection in self._clients.values():
             self._settle(connection, until)
         self._sampler.forget(until)
-        self._looked_up.clear()
 
-    def sums(self) -> dict[str, int]:
-        """ns by API, of all calls that have ended."""
+    def sums(self) -> dict[int, int]:
+        """ns by request, of all calls that have ended."""
         now = time.monotonic_ns()
         for connection in self._clients.values():
             self._settle(connection, now)
@@ -73,7 +75,8 @@ class Throttled:
         connection.calls.sort()
         samples = self._sampler.take(connection.inode, until)
         since = unread_since(samples, [call for call, _ in connection.calls]) if samples else []
-        for (call, api), start in zip(connection.calls, since, strict=False):
+        for (call, request), start in zip(connection.calls, since, strict=False):
             if start is not None:
-                self._sums[api] += max(call.received - start, 0)
+                self._sums[request] += max(call.received - start, 0)
+        until = max(until, self._sampler.oldest(connection.inode) - 1)  # what was read before has no sample
         connection.calls = [entry for entry in connection.calls if entry[0].received > until]
