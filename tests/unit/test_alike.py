@@ -1,6 +1,7 @@
 """Long waits that are summed without a look: only those that are like one before in all that tells."""
 
 import struct
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ WAIT = raw.WaitEvent(
 )
 
 
-def packed(**differs: int | bytes) -> bytes:
+def packed(**differs: Any) -> bytes:
     return raw.WAIT_EVENT.packing.pack(*WAIT._replace(**differs))
 
 
