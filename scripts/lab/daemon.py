@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,14 @@ log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 host_uuid = "4a7c1f0e-5b5c-4d2f-9a2e-0f3c8b7d6e51"
 """
 
+TCP_CONF = """\
+listen_tls = 0
+listen_tcp = 1
+listen_addr = "127.0.0.1"
+tcp_port = "{tcp_port}"
+auth_tcp = "none"
+"""
+
 QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -56,6 +65,7 @@ class Settings:
     max_workers: int
     max_client_requests: int
     own_pid_namespace: bool
+    tcp_port: int  # on 127.0.0.1; 0: none
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ def write_configuration(folder: Path, settings: Settings) -> None:
         max_workers=settings.max_workers,
         max_client_requests=settings.max_client_requests,
     )
+    if settings.tcp_port:
+        text += TCP_CONF.format(tcp_port=settings.tcp_port)
     (folder / "etc/libvirtd.conf").write_text(text)
     (folder / "etc/qemu.conf").write_text(QEMU_CONF)
 
@@ -83,6 +95,8 @@ def command_line(folder: Path, settings: Settings) -> list[str]:
         namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
     program = shutil.which("libvirtd") or "/usr/sbin/libvirtd"
     daemon = [program, "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirt/libvirtd.pid"]
+    if settings.tcp_port:
+        daemon.append("--listen")
     return ["unshare", *namespaces, sys.executable, "-B", str(HOLDER), str(folder), *daemon]
 
 
@@ -112,14 +126,22 @@ def explain(folder: Path) -> str:
     return "libvirtd did not start:\n" + "\n".join("".join(texts).splitlines()[-20:])
 
 
-def await_socket(holder: subprocess.Popen[bytes], folder: Path) -> Daemon:
+def free_port() -> int:
+    """A TCP port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def await_socket(holder: subprocess.Popen[bytes], folder: Path, settings: Settings) -> Daemon:
     """Waits until the daemon listens. Raises LabError with the end of its log when it does not."""
     deadline = time.monotonic() + START_SECONDS
-    socket = folder / "run/libvirt-sock"
+    listening = folder / "run/libvirt-sock"
     while holder.poll() is None and time.monotonic() < deadline:
         pid = child_named(holder.pid, "libvirtd")
-        if pid is not None and socket.exists():
-            return Daemon(pid, f"qemu+unix:///system?socket={socket}")
+        if pid is not None and listening.exists():
+            tcp = f"qemu+tcp://127.0.0.1:{settings.tcp_port}/system"
+            return Daemon(pid, tcp if settings.tcp_port else f"qemu+unix:///system?socket={listening}")
         time.sleep(0.02)
     raise LabError(explain(folder))
 
@@ -139,7 +161,7 @@ def running(settings: Settings) -> Iterator[Daemon]:
                 start_new_session=True,
             )
         try:
-            yield await_socket(holder, folder)
+            yield await_socket(holder, folder, settings)
         finally:
             end(holder)
     finally:

@@ -2,8 +2,13 @@
 
 import struct
 
+import pytest
+
+from tracer.kernel.records import CallEvent
 from tracer.requests import sockdiag
+from tracer.requests.connections import Socket
 from tracer.requests.throttle import ReadCall, Sample, unread_since
+from tracer.requests.throttled import Throttled
 
 MS = 1_000_000
 
@@ -65,11 +70,66 @@ def answer(inode: int, unread: int) -> bytes:
 
 def test_kernel_answers_are_read() -> None:
     kinds = [body for _, body in sockdiag.messages(answer(7, 0) + answer(8, 99))]
-    assert [sockdiag.unread_of(body) for body in kinds] == [(7, 0), (8, 99)]
+    assert [sockdiag.unread_of_unix(body) for body in kinds] == [(7, 0), (8, 99)]
 
 
 def test_cut_off_answers_say_nothing() -> None:
     whole = answer(8, 99)
     assert list(sockdiag.messages(whole[:10])) == []
     assert list(sockdiag.messages(struct.pack("<IHHII", 3, 20, 0, 1, 0))) == []
-    assert sockdiag.unread_of(whole[16:24]) == (0, 0)
+    assert sockdiag.unread_of_unix(whole[16:24]) == (0, 0)
+    assert sockdiag.unread_of_tcp(bytes(71)) == (0, 0)
+
+
+def test_answer_of_a_tcp_connection() -> None:
+    body = struct.pack("<BBBB48xIIIII", 2, 1, 0, 0, 5, 123, 6, 0, 4711)
+    assert sockdiag.unread_of_tcp(body + bytes(36)) == (4711, 123)
+
+
+class Samples:
+    """A sampler that has seen 28 unread bytes of each socket at 100 ms."""
+
+    def __init__(self, connections: frozenset[int] = frozenset()) -> None:
+        self.connections = connections
+
+    def take(self, inode: int, until: int) -> list[Sample]:
+        return [Sample(90 * MS, 100 * MS, 28)] if until >= 100 * MS else []
+
+    def oldest(self, inode: int) -> int:
+        return 100 * MS
+
+    def forget(self, before: int) -> None:
+        raise AssertionError("nothing is old yet")
+
+
+class Clients:
+    """Each client's socket has its address for an inode."""
+
+    def __init__(self, encrypted: bool) -> None:
+        self.encrypted = encrypted
+
+    def socket(self, client: int) -> Socket:
+        return Socket(client, self.encrypted)
+
+
+def ended(client: int, received: int) -> CallEvent:
+    event: CallEvent = CallEvent._make([0] * len(CallEvent._fields))
+    return event._replace(pid=1, client=client, received=received, bytes=28, request=3)
+
+
+def throttled(encrypted: bool, by_tcp: bool) -> Throttled:
+    found = Throttled(Clients(encrypted), Samples(frozenset({7} if by_tcp else ())))
+    found.add(ended(7, 99 * MS))
+    found.add(ended(7, 120 * MS))
+    return found
+
+
+@pytest.mark.parametrize(("encrypted", "by_tcp"), [(False, True), (False, False), (True, False)])
+def test_time_in_a_socket_whose_bytes_are_those_of_messages(encrypted: bool, by_tcp: bool) -> None:
+    found = throttled(encrypted, by_tcp)
+    assert (found.sums(), found.encrypted) == ({3: 25 * MS}, 0)
+
+
+def test_an_encrypted_connection_is_counted_as_such_and_tells_nothing() -> None:
+    found = throttled(encrypted=True, by_tcp=True)
+    assert (found.sums(), found.encrypted) == ({}, 1)

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import struct
+from functools import cache
 from pathlib import Path
 
 from tracer.errors import LockwatchError, MachineError, NotPermittedError, TargetError
@@ -49,6 +50,7 @@ def _open_without_program(path: str, offset: int, pid: int) -> int:
     return open_event(_uprobe_type(), 0, pid, DISABLED, ctypes.addressof(name), offset)
 
 
+@cache
 def own_place() -> tuple[str, int]:
     """(file, offset) of HARDLY_CALLED in our own libc. Raises MachineError where there is none."""
     function = getattr(_libc, HARDLY_CALLED, None)

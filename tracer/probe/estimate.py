@@ -13,7 +13,7 @@ clock is read, and what comes out is multiplied by its CPU time in the gaps over
 it at.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -120,11 +120,21 @@ class Estimator:
     cost_ns: float
     _clocked: dict[Thread, _ThreadSum] = field(default_factory=dict)
     _others: _ThreadSum = field(default_factory=_ThreadSum)
+    _known_shares: deque[tuple[Window, dict[Thread, float]]] = field(default_factory=lambda: deque(maxlen=2))
+
+    def _shares(self, window: Window) -> dict[Thread, float]:
+        """Asked for three times: for the clocks, and for the gap on either side."""
+        for known, shares in self._known_shares:
+            if known is window:
+                return shares
+        shares = probe_shares(window, self.cost_ns)
+        self._known_shares.append((window, shares))
+        return shares
 
     def slowed(self, window: Window) -> set[Thread]:
         """The threads that the probe took much of the time of. A clock makes a thread's switches slower: the
         others do without."""
-        shares = probe_shares(window, self.cost_ns)
+        shares = self._shares(window)
         return {thread for thread, share in shares.items() if share > SLOWED_SHARE}
 
     def add(self, gap: Gap) -> None:
@@ -141,7 +151,7 @@ class Estimator:
                 total.expected_cpu_ns += sum(part * w.cpu_ns[thread] / w.on_ns for w in windows)
 
     def _add_window(self, window: Window, weight: float) -> None:
-        shares = probe_shares(window, self.cost_ns)
+        shares = self._shares(window)
         for taken in window.taken:
             lock, share = (taken.pid, taken.mutex), shares[taken.thread]
             total, hits = self._clocked.get(taken.thread, self._others), weight * taken.hits

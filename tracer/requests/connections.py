@@ -1,40 +1,71 @@
 """From a libvirt daemon's client object to the socket of its connection."""
 
-import os
-import re
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import NamedTuple
 
 import capstone
 from capstone import x86
 
 from tracer.process import Memory
 from tracer.requests.names import AddressOf
+from tracer.requests.ports import socket_inode
 
-# Each getter loads the field that it returns or passes on, from the object that it was called with.
+# Each getter reads the fields that it is about, from the object that it was called with.
 SOCKET_GETTER = "virNetServerClientGetFD"  # client -> socket object
 FD_GETTER = "virNetSocketGetFD"  # socket object -> file descriptor
-GETTER_CODE = 96  # bytes
+SECURITY_GETTER = (
+    "virNetServerClientIsSecure"  # client -> TLS session, SASL session, or else the socket object
+)
+GETTER_CODE = 128  # bytes
 LARGEST_OBJECT = 1024
+KEPT_BY_CALLS = {
+    x86.X86_REG_RBX,
+    x86.X86_REG_RBP,
+    x86.X86_REG_R12,
+    x86.X86_REG_R13,
+    x86.X86_REG_R14,
+    x86.X86_REG_R15,
+}
 
-INODE = re.compile(r"socket:\[(\d+)\]")
+
+def fields_read(code: bytes) -> Iterator[int]:
+    """Offsets of the fields that a function reads from its first argument, in the order of its code.
+
+    It ends where nothing before has jumped beyond a return, and at what cannot be an object's field.
+    """
+    machine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    machine.detail = True
+    argument, farthest = {x86.X86_REG_RDI}, 0
+    for instruction in machine.disasm(code, 0):
+        if instruction.id == x86.X86_INS_RET and instruction.address >= farthest:
+            return
+        if instruction.id == x86.X86_INS_CALL:
+            argument &= KEPT_BY_CALLS
+        elif instruction.group(x86.X86_GRP_JUMP) and instruction.operands[0].type == x86.X86_OP_IMM:
+            farthest = max(farthest, int(instruction.operands[0].imm))
+        elif instruction.id in (x86.X86_INS_MOV, x86.X86_INS_CMP):
+            to, source = instruction.operands
+            for operand in (to, source):
+                if operand.type == x86.X86_OP_MEM and operand.mem.base in argument and not operand.mem.index:
+                    if not 0 < operand.mem.disp < LARGEST_OBJECT:
+                        return
+                    yield int(operand.mem.disp)
+            if instruction.id == x86.X86_INS_MOV and to.type == x86.X86_OP_REG:
+                copies = source.type == x86.X86_OP_REG and source.reg in argument
+                argument = argument | {to.reg} if copies else argument - {to.reg}
 
 
 def field_offset(code: bytes) -> int | None:
-    """Offset of the first field that a function loads from its first argument."""
-    machine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-    machine.detail = True
-    argument = {x86.X86_REG_RDI}
-    for instruction in machine.disasm(code, 0):
-        if instruction.id == x86.X86_INS_RET:
-            return None
-        if instruction.id != x86.X86_INS_MOV:
-            continue
-        to, source = instruction.operands
-        if source.type == x86.X86_OP_REG and to.type == x86.X86_OP_REG and source.reg in argument:
-            argument.add(to.reg)
-        elif source.type == x86.X86_OP_MEM and source.mem.base in argument and not source.mem.index:
-            offset = int(source.mem.disp)
-            return offset if 0 < offset < LARGEST_OBJECT else None
-    return None
+    """Offset of the first of them."""
+    return next(fields_read(code), None)
+
+
+class Socket(NamedTuple):
+    """A client's socket. `encrypted`: its bytes, if they come over a network, are more than its messages'."""
+
+    inode: int
+    encrypted: bool
 
 
 class Connections:
@@ -45,21 +76,23 @@ class Connections:
         self._memory = memory
         self._socket_offset = self._offset_in(address_of(SOCKET_GETTER))
         self._fd_offset = self._offset_in(address_of(FD_GETTER))
+        self._security_offsets = self._security(address_of(SECURITY_GETTER))
 
     def _offset_in(self, function: int | None) -> int | None:
         return field_offset(self._memory.read_some(function, GETTER_CODE)) if function else None
 
-    def inode(self, client: int) -> int | None:
-        """The inode of a client's socket; None when the client is gone or its layout is not known."""
+    def _security(self, function: int | None) -> tuple[int, ...]:
+        """Of the fields that are not null where a connection is secured: those read before its socket."""
+        read = fields_read(self._memory.read_some(function, GETTER_CODE)) if function else ()
+        return tuple(takewhile(lambda offset: offset != self._socket_offset, read))
+
+    def socket(self, client: int) -> Socket | None:
+        """A client's socket; None when the client is gone or its layout is not known."""
         if self._socket_offset is None or self._fd_offset is None:
             return None
         socket_object = self._memory.u64(client + self._socket_offset)
         fd = self._memory.u32(socket_object + self._fd_offset) if socket_object else None
-        if fd is None:
+        inode = socket_inode(self._pid, fd) if fd is not None else None
+        if inode is None:
             return None
-        try:
-            link = os.readlink(f"/proc/{self._pid}/fd/{fd}")  # noqa: PTH115
-        except OSError:
-            return None
-        found = INODE.fullmatch(link)
-        return int(found[1]) if found else None
+        return Socket(inode, any(self._memory.u64(client + offset) for offset in self._security_offsets))

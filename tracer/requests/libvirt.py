@@ -21,6 +21,9 @@ from tracer.resolving import Resolver
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import LockKey
 
+HIDDEN = (
+    "what lay unread in the sockets of {} encrypted connections cannot be seen: their calls may have waited"
+)
 LOOKING_NS = 2 * 10**9
 
 
@@ -128,7 +131,9 @@ class LibvirtRequests:
     def notes(self) -> tuple[str, ...]:
         """What could not be seen, and why."""
         failures = (daemon.sampler.failure for daemon in self._daemons.values())
-        return tuple(failure for failure in failures if failure is not None)
+        encrypted = sum(daemon.throttled.encrypted for daemon in self._daemons.values())
+        hidden = [HIDDEN.format(encrypted)] if encrypted else []
+        return (*(failure for failure in failures if failure is not None), *hidden)
 
     def stop(self) -> None:
         """No more samples, and the calls that have not ended now are left out. The rest stays."""

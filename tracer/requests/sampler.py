@@ -8,18 +8,23 @@ from collections import defaultdict, deque
 from contextlib import closing
 
 from tracer.courtesy import give_way
+from tracer.requests.ports import listening_ports
 from tracer.requests.sockdiag import UnreadBytes
 from tracer.requests.throttle import Sample
 
 INTERVAL_SECONDS = 0.01
 QUIET_INTERVAL_SECONDS = 0.03  # where nothing was unread
+SHARE = 50  # looks take at most one part in so many of a CPU: a machine may have a great many sockets
 LONGEST_LOOK_NS = 1_000_000_000
 SAMPLES_KEPT = 1 << 16  # of each socket with unread bytes: eleven minutes of them
 CLONE_NEWNET = 0x40000000
 
 
 class Sampler:
-    """Keeps samples of sockets with unread bytes, and the first without. `failure`: why there are none."""
+    """Keeps samples of sockets with unread bytes, and the first without.
+
+    `connections`: the inodes of the daemon's TCP connections. `failure`: what cannot be seen, and why.
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -29,6 +34,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="unread-bytes", daemon=True)
         self._before = 0
         self._filled: set[int] = set()
+        self.connections: frozenset[int] = frozenset()
         self.failure: str | None = None
 
     def start(self) -> None:
@@ -65,16 +71,27 @@ class Sampler:
         give_way()
         try:
             enter_network_namespace(self._pid)
-            with closing(UnreadBytes()) as sockets:
-                while not self._stop.wait(INTERVAL_SECONDS if self._filled else QUIET_INTERVAL_SECONDS):
-                    self._sample(sockets)
+            with closing(UnreadBytes(listening_ports(self._pid))) as sockets:
+                self._watch(sockets)
         except OSError as error:
             self.failure = f"unread bytes of sockets cannot be seen: {error.strerror}"
+
+    def _watch(self, sockets: UnreadBytes) -> None:
+        took = 0.0
+        while not self._stop.wait(
+            max(INTERVAL_SECONDS if self._filled else QUIET_INTERVAL_SECONDS, SHARE * took)
+        ):
+            began = time.thread_time()
+            self._sample(sockets)
+            took = time.thread_time() - began
+            if sockets.refused is not None:
+                self.failure = f"unread bytes of TCP connections cannot be seen: {sockets.refused.strerror}"
 
     def _sample(self, sockets: UnreadBytes) -> None:
         now = time.monotonic_ns()
         before, self._before = self._before or now, now
         found = sockets.read()
+        self.connections = sockets.connections
         emptied = self._filled - found.keys()
         self._filled = set(found)
         with self._lock:

@@ -3,11 +3,11 @@
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tracer.kernel.records import CallEvent
-from tracer.requests.connections import Connections
-from tracer.requests.sampler import Sampler
-from tracer.requests.throttle import ReadCall, unread_since
+from tracer.requests.connections import Socket
+from tracer.requests.throttle import ReadCall, Sample, unread_since
 
 # Calls are told at their reply, but bytes are read in the order of arrival: so a call's turn comes when those
 # that were read before it have had this long to end.
@@ -16,23 +16,45 @@ SETTLING_NS = 10 * 10**9
 KEPT_CALLS = 200_000  # of a connection
 
 
+class Sockets(Protocol):
+    """The daemon's memory, as far as it is asked here."""
+
+    def socket(self, client: int) -> Socket | None: ...
+
+
+class Samples(Protocol):
+    """What was seen unread, as far as it is asked here."""
+
+    @property
+    def connections(self) -> frozenset[int]: ...
+
+    def take(self, inode: int, until: int) -> list[Sample]: ...
+
+    def oldest(self, inode: int) -> int: ...
+
+    def forget(self, before: int) -> None: ...
+
+
 @dataclass(slots=True)
 class Connection:
     """A client object's socket, and the calls that came through it lately: (call, request)."""
 
     inode: int
+    hidden: bool  # its messages are encrypted
     calls: list[tuple[ReadCall, int]] = field(default_factory=list)
 
 
 class Throttled:
-    """Of one daemon. Connections that cannot be told from others have no throttled time."""
+    """Of one daemon. Connections that cannot be told from others have no throttled time, nor have encrypted
+    ones: `encrypted` of them were seen."""
 
-    def __init__(self, connections: Connections, sampler: Sampler) -> None:
-        self._find = connections.inode
-        self._sampler = sampler
+    def __init__(self, sockets: Sockets, samples: Samples) -> None:
+        self._find = sockets.socket
+        self._samples = samples
         self._clients: dict[int, Connection] = {}
         self._sums: dict[int, int] = defaultdict(int)
         self._looked_up: set[int] = set()
+        self.encrypted = 0
         self._next_settling_ns = 0
 
     def add(self, event: CallEvent) -> None:
@@ -41,17 +63,21 @@ class Throttled:
             self._looked_up.add(event.client)
             self._look_up(event.client)
         connection = self._clients.get(event.client)
-        if connection is not None and event.received and len(connection.calls) < KEPT_CALLS:
+        if connection is None or connection.hidden or not event.received:
+            return
+        if len(connection.calls) < KEPT_CALLS:
             connection.calls.append((ReadCall(event.received, event.bytes), event.request))
 
     def _look_up(self, client: int) -> None:
         """An address may be another client's by now: then the old one's calls are settled first."""
-        inode, known = self._find(client), self._clients.get(client)
-        if known is not None and inode is not None and inode != known.inode:
+        found, known = self._find(client), self._clients.get(client)
+        if found is None or (known is not None and found.inode == known.inode):
+            return
+        if known is not None:
             self._settle(known, time.monotonic_ns())
-            known = None
-        if known is None and inode is not None:
-            self._clients[client] = Connection(inode)
+        hidden = found.encrypted and found.inode in self._samples.connections
+        self.encrypted += hidden
+        self._clients[client] = Connection(found.inode, hidden)
 
     def tick(self, now: int) -> None:
         """To be called every few seconds: clients are looked up anew, and now and then calls settled."""
@@ -62,7 +88,7 @@ class Throttled:
         until = now - LONGEST_CALL_NS
         for connection in self._clients.values():
             self._settle(connection, until)
-        self._sampler.forget(until)
+        self._samples.forget(until)
 
     def sums(self) -> dict[int, int]:
         """ns by request, of all calls that have ended."""
@@ -73,10 +99,10 @@ class Throttled:
 
     def _settle(self, connection: Connection, until: int) -> None:
         connection.calls.sort()
-        samples = self._sampler.take(connection.inode, until)
+        samples = self._samples.take(connection.inode, until)
         since = unread_since(samples, [call for call, _ in connection.calls]) if samples else []
         for (call, request), start in zip(connection.calls, since, strict=False):
             if start is not None:
                 self._sums[request] += max(call.received - start, 0)
-        until = max(until, self._sampler.oldest(connection.inode) - 1)  # what was read before has no sample
+        until = max(until, self._samples.oldest(connection.inode) - 1)  # what was read before has no sample
         connection.calls = [entry for entry in connection.calls if entry[0].received > until]
