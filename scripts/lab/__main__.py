@@ -10,7 +10,7 @@ from types import FrameType
 import libvirt
 from beside import lockwatch_beside
 from clients import Load, run, warm_up
-from daemon import Daemon, LabError, Settings, free_port, running
+from daemon import TRANSPORTS, Daemon, LabError, Settings, free_port, running
 from results import print_table, write_calls, write_json
 
 MODES = ("full", "define", "query", "jobs")
@@ -48,7 +48,12 @@ def options() -> argparse.Namespace:
         "--max-client-requests", type=positive, default=50, help="libvirtd's max_client_requests (default 50)"
     )
     add("--own-pid-namespace", action="store_true", help="as in a container: a pid namespace of its own")
-    add("--tcp", action="store_true", help="clients connect by TCP, on a free port of 127.0.0.1")
+    add(
+        "--transport",
+        choices=TRANSPORTS,
+        default="unix",
+        help="of the connections; tcp and tls take a free port of 127.0.0.1 (default unix)",
+    )
     add("--uri", help="use this libvirtd instead of starting one")
     add("--pid-file", type=Path, metavar="FILE", help="write the daemon's pid here once it listens")
     add("--hold", action="store_true", help="wait for a line on standard input before the load begins")
@@ -121,7 +126,8 @@ def main() -> None:
         max_workers=chosen.max_workers,
         max_client_requests=chosen.max_client_requests,
         own_pid_namespace=chosen.own_pid_namespace,
-        tcp_port=free_port() if chosen.tcp else 0,
+        transport=chosen.transport,
+        port=free_port(),
     )
     try:
         counts(chosen.clients)

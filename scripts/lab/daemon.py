@@ -31,12 +31,40 @@ log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 host_uuid = "4a7c1f0e-5b5c-4d2f-9a2e-0f3c8b7d6e51"
 """
 
-TCP_CONF = """\
+TRANSPORTS = ("unix", "tcp", "tls")
+
+NETWORK_CONF = {
+    "unix": "",
+    "tcp": """\
 listen_tls = 0
 listen_tcp = 1
 listen_addr = "127.0.0.1"
-tcp_port = "{tcp_port}"
+tcp_port = "{port}"
 auth_tcp = "none"
+""",
+    "tls": """\
+listen_addr = "127.0.0.1"
+tls_port = "{port}"
+auth_tls = "none"
+key_file = "{pki}/serverkey.pem"
+cert_file = "{pki}/servercert.pem"
+ca_file = "{pki}/cacert.pem"
+tls_no_verify_certificate = 1
+""",
+}
+
+URIS = {
+    "unix": "qemu+unix:///system?socket={folder}/run/libvirt-sock",
+    "tcp": "qemu+tcp://127.0.0.1:{port}/system",
+    "tls": "qemu+tls://127.0.0.1:{port}/system?pkipath={folder}/pki",
+}
+
+# An authority, and a server that it vouches for.
+CERTIFICATES = """\
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=lab -keyout cakey.pem -out cacert.pem
+openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout serverkey.pem -out server.csr
+openssl x509 -req -days 2 -in server.csr -CA cacert.pem -CAkey cakey.pem -CAcreateserial -extfile names \
+    -out servercert.pem
 """
 
 QEMU_CONF = """\
@@ -65,7 +93,8 @@ class Settings:
     max_workers: int
     max_client_requests: int
     own_pid_namespace: bool
-    tcp_port: int  # on 127.0.0.1; 0: none
+    transport: str  # of TRANSPORTS
+    port: int  # of 127.0.0.1, unless the transport is unix
 
 
 @dataclass(frozen=True)
@@ -83,10 +112,19 @@ def write_configuration(folder: Path, settings: Settings) -> None:
         max_workers=settings.max_workers,
         max_client_requests=settings.max_client_requests,
     )
-    if settings.tcp_port:
-        text += TCP_CONF.format(tcp_port=settings.tcp_port)
+    text += NETWORK_CONF[settings.transport].format(port=settings.port, pki=folder / "pki")
     (folder / "etc/libvirtd.conf").write_text(text)
     (folder / "etc/qemu.conf").write_text(QEMU_CONF)
+    if settings.transport == "tls":
+        make_certificates(folder / "pki")
+
+
+def make_certificates(pki: Path) -> None:
+    pki.mkdir()
+    (pki / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    made = subprocess.run(["sh", "-ec", CERTIFICATES], cwd=pki, capture_output=True, text=True)
+    if made.returncode:
+        raise LabError(f"openssl makes no certificates:\n{made.stderr}")
 
 
 def command_line(folder: Path, settings: Settings) -> list[str]:
@@ -95,7 +133,7 @@ def command_line(folder: Path, settings: Settings) -> list[str]:
         namespaces += ["--pid", "--fork", "--kill-child", "--mount-proc"]
     program = shutil.which("libvirtd") or "/usr/sbin/libvirtd"
     daemon = [program, "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirt/libvirtd.pid"]
-    if settings.tcp_port:
+    if settings.transport != "unix":
         daemon.append("--listen")
     return ["unshare", *namespaces, sys.executable, "-B", str(HOLDER), str(folder), *daemon]
 
@@ -140,8 +178,7 @@ def await_socket(holder: subprocess.Popen[bytes], folder: Path, settings: Settin
     while holder.poll() is None and time.monotonic() < deadline:
         pid = child_named(holder.pid, "libvirtd")
         if pid is not None and listening.exists():
-            tcp = f"qemu+tcp://127.0.0.1:{settings.tcp_port}/system"
-            return Daemon(pid, tcp if settings.tcp_port else f"qemu+unix:///system?socket={listening}")
+            return Daemon(pid, URIS[settings.transport].format(folder=folder, port=settings.port))
         time.sleep(0.02)
     raise LabError(explain(folder))
 

@@ -35,12 +35,14 @@ def created(tmp_path_factory: pytest.TempPathFactory) -> Traced:
     return trace_lab(folder, "--mode", "full", "--clients", "6", "--rounds", "2")
 
 
-@pytest.fixture(scope="module", params=[(), ("--tcp",)], ids=["unix", "tcp"])
+@pytest.fixture(scope="module", params=["unix", "tcp", "tls"])
 def throttled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Traced:
     """One connection for all, of whose calls the server takes two at a time."""
     folder = tmp_path_factory.mktemp("throttled")
     limits = ("--max-workers", "20", "--max-client-requests", "2", "--shared-connection")
-    return trace_lab(folder, "--mode", "full", "--clients", "8", "--rounds", "1", *limits, *request.param)
+    return trace_lab(
+        folder, "--mode", "full", "--clients", "8", "--rounds", "1", *limits, "--transport", request.param
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from tracer.kernel.records import CallEvent
 from tracer.requests import sockdiag
-from tracer.requests.connections import Socket
+from tracer.requests.connections import Security, Socket
 from tracer.requests.throttle import ReadCall, Sample, unread_since
 from tracer.requests.throttled import Throttled
 
@@ -87,13 +87,14 @@ def test_answer_of_a_tcp_connection() -> None:
 
 
 class Samples:
-    """A sampler that has seen 28 unread bytes of each socket at 100 ms."""
+    """A sampler that has seen unread bytes of each socket at 100 ms."""
 
-    def __init__(self, connections: frozenset[int] = frozenset()) -> None:
+    def __init__(self, unread: int, connections: frozenset[int]) -> None:
+        self.unread = unread
         self.connections = connections
 
     def take(self, inode: int, until: int) -> list[Sample]:
-        return [Sample(90 * MS, 100 * MS, 28)] if until >= 100 * MS else []
+        return [Sample(90 * MS, 100 * MS, self.unread)] if until >= 100 * MS else []
 
     def oldest(self, inode: int) -> int:
         return 100 * MS
@@ -105,11 +106,11 @@ class Samples:
 class Clients:
     """Each client's socket has its address for an inode."""
 
-    def __init__(self, encrypted: bool) -> None:
-        self.encrypted = encrypted
+    def __init__(self, security: Security) -> None:
+        self.security = security
 
     def socket(self, client: int) -> Socket:
-        return Socket(client, self.encrypted)
+        return Socket(client, self.security)
 
 
 def ended(client: int, received: int) -> CallEvent:
@@ -117,19 +118,29 @@ def ended(client: int, received: int) -> CallEvent:
     return event._replace(pid=1, client=client, received=received, bytes=28, request=3)
 
 
-def throttled(encrypted: bool, by_tcp: bool) -> Throttled:
-    found = Throttled(Clients(encrypted), Samples(frozenset({7} if by_tcp else ())))
-    found.add(ended(7, 99 * MS))
-    found.add(ended(7, 120 * MS))
+def throttled(security: Security, unread: int = 28, by_tcp: bool = True) -> Throttled:
+    """One call that was read before the unread bytes were seen, and two after."""
+    found = Throttled(Clients(security), Samples(unread, frozenset({7} if by_tcp else ())))
+    for received in (99, 120, 150):
+        found.add(ended(7, received * MS))
     return found
 
 
-@pytest.mark.parametrize(("encrypted", "by_tcp"), [(False, True), (False, False), (True, False)])
-def test_time_in_a_socket_whose_bytes_are_those_of_messages(encrypted: bool, by_tcp: bool) -> None:
-    found = throttled(encrypted, by_tcp)
+@pytest.mark.parametrize("security", Security)
+def test_bytes_of_a_unix_socket_are_those_of_messages(security: Security) -> None:
+    found = throttled(security, by_tcp=False)
     assert (found.sums(), found.encrypted) == ({3: 25 * MS}, 0)
 
 
-def test_an_encrypted_connection_is_counted_as_such_and_tells_nothing() -> None:
-    found = throttled(encrypted=True, by_tcp=True)
+@pytest.mark.parametrize(("security", "message"), [(Security.NONE, 28), (Security.TLS, 50)])
+def test_bytes_of_a_network_connection_are_those_of_messages_or_of_records(
+    security: Security, message: int
+) -> None:
+    for unread, ns in ((message, 25 * MS), (2 * message, 80 * MS)):
+        found = throttled(security, unread)
+        assert (found.sums(), found.encrypted) == ({3: ns}, 0)
+
+
+def test_what_sasl_encrypts_is_counted_as_such_and_tells_nothing() -> None:
+    found = throttled(Security.SASL)
     assert (found.sums(), found.encrypted) == ({}, 1)

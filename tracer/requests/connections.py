@@ -1,6 +1,7 @@
 """From a libvirt daemon's client object to the socket of its connection."""
 
 from collections.abc import Iterator
+from enum import Enum, auto
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -14,9 +15,8 @@ from tracer.requests.ports import socket_inode
 # Each getter reads the fields that it is about, from the object that it was called with.
 SOCKET_GETTER = "virNetServerClientGetFD"  # client -> socket object
 FD_GETTER = "virNetSocketGetFD"  # socket object -> file descriptor
-SECURITY_GETTER = (
-    "virNetServerClientIsSecure"  # client -> TLS session, SASL session, or else the socket object
-)
+TLS_GETTER = "virNetServerClientHasTLSSession"  # client -> TLS session
+SECURITY_GETTER = "virNetServerClientIsSecure"  # client -> TLS and SASL sessions, then the socket object
 GETTER_CODE = 128  # bytes
 LARGEST_OBJECT = 1024
 KEPT_BY_CALLS = {
@@ -61,11 +61,19 @@ def field_offset(code: bytes) -> int | None:
     return next(fields_read(code), None)
 
 
+class Security(Enum):
+    """What makes the bytes of a connection over a network more than those of its messages."""
+
+    NONE = auto()
+    TLS = auto()
+    SASL = auto()
+
+
 class Socket(NamedTuple):
-    """A client's socket. `encrypted`: its bytes, if they come over a network, are more than its messages'."""
+    """A client's socket."""
 
     inode: int
-    encrypted: bool
+    security: Security
 
 
 class Connections:
@@ -76,13 +84,14 @@ class Connections:
         self._memory = memory
         self._socket_offset = self._offset_in(address_of(SOCKET_GETTER))
         self._fd_offset = self._offset_in(address_of(FD_GETTER))
-        self._security_offsets = self._security(address_of(SECURITY_GETTER))
+        self._tls_offset = self._offset_in(address_of(TLS_GETTER))
+        self._session_offsets = self._sessions(address_of(SECURITY_GETTER))
 
     def _offset_in(self, function: int | None) -> int | None:
         return field_offset(self._memory.read_some(function, GETTER_CODE)) if function else None
 
-    def _security(self, function: int | None) -> tuple[int, ...]:
-        """Of the fields that are not null where a connection is secured: those read before its socket."""
+    def _sessions(self, function: int | None) -> tuple[int, ...]:
+        """Of the sessions, of either sort, that a secured connection has: they are read before its socket."""
         read = fields_read(self._memory.read_some(function, GETTER_CODE)) if function else ()
         return tuple(takewhile(lambda offset: offset != self._socket_offset, read))
 
@@ -95,4 +104,10 @@ class Connections:
         inode = socket_inode(self._pid, fd) if fd is not None else None
         if inode is None:
             return None
-        return Socket(inode, any(self._memory.u64(client + offset) for offset in self._security_offsets))
+        return Socket(inode, self._security_of(client))
+
+    def _security_of(self, client: int) -> Security:
+        if self._tls_offset is not None and self._memory.u64(client + self._tls_offset):
+            return Security.TLS
+        secured = any(self._memory.u64(client + offset) for offset in self._session_offsets)
+        return Security.SASL if secured else Security.NONE

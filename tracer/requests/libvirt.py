@@ -21,9 +21,7 @@ from tracer.resolving import Resolver
 from tracer.symbols.symbolizer import Symbolizer
 from tracer.totals import LockKey
 
-HIDDEN = (
-    "what lay unread in the sockets of {} encrypted connections cannot be seen: their calls may have waited"
-)
+HIDDEN = "what lay unread in the sockets of {} connections cannot be seen: SASL encrypts them"
 LOOKING_NS = 2 * 10**9
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tracer.kernel.records import CallEvent
-from tracer.requests.connections import Socket
+from tracer.requests.connections import Security, Socket
 from tracer.requests.throttle import ReadCall, Sample, unread_since
 
 # Calls are told at their reply, but bytes are read in the order of arrival: so a call's turn comes when those
 # that were read before it have had this long to end.
 LONGEST_CALL_NS = 60 * 10**9
 SETTLING_NS = 10 * 10**9
+TLS_RECORD = 22  # bytes: header, type and tag of TLS 1.3; libvirt sends a message as a record, or as a few
 KEPT_CALLS = 200_000  # of a connection
 
 
@@ -40,13 +41,13 @@ class Connection:
     """A client object's socket, and the calls that came through it lately: (call, request)."""
 
     inode: int
-    hidden: bool  # its messages are encrypted
+    security: Security
     calls: list[tuple[ReadCall, int]] = field(default_factory=list)
 
 
 class Throttled:
-    """Of one daemon. Connections that cannot be told from others have no throttled time, nor have encrypted
-    ones: `encrypted` of them were seen."""
+    """Of one daemon. Connections that cannot be told from others have no throttled time, nor have those that
+    SASL encrypts: `encrypted` of them were seen."""
 
     def __init__(self, sockets: Sockets, samples: Samples) -> None:
         self._find = sockets.socket
@@ -63,10 +64,11 @@ class Throttled:
             self._looked_up.add(event.client)
             self._look_up(event.client)
         connection = self._clients.get(event.client)
-        if connection is None or connection.hidden or not event.received:
+        if connection is None or connection.security is Security.SASL or not event.received:
             return
         if len(connection.calls) < KEPT_CALLS:
-            connection.calls.append((ReadCall(event.received, event.bytes), event.request))
+            record = TLS_RECORD if connection.security is Security.TLS else 0
+            connection.calls.append((ReadCall(event.received, event.bytes + record), event.request))
 
     def _look_up(self, client: int) -> None:
         """An address may be another client's by now: then the old one's calls are settled first."""
@@ -75,9 +77,9 @@ class Throttled:
             return
         if known is not None:
             self._settle(known, time.monotonic_ns())
-        hidden = found.encrypted and found.inode in self._samples.connections
-        self.encrypted += hidden
-        self._clients[client] = Connection(found.inode, hidden)
+        security = found.security if found.inode in self._samples.connections else Security.NONE
+        self.encrypted += security is Security.SASL
+        self._clients[client] = Connection(found.inode, security)
 
     def tick(self, now: int) -> None:
         """To be called every few seconds: clients are looked up anew, and now and then calls settled."""
