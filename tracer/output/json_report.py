@@ -240,4 +240,5 @@ def _health(health: Health) -> Object:
         "frontend_cpu_ns": health.frontend_cpu_ns,
         "frontend_rss_bytes": health.frontend_rss_bytes,
         "attach_ns": health.attach_ns,
+        "notes": list(health.notes),
     }

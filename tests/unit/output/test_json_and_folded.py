@@ -37,7 +37,7 @@ LOCK_KEYS = [
 HEALTH_KEYS = [
     *("waits_lost", "stacks_lost", "events_lost", "calls_lost", "runs_skipped", "stacks", "stacks_complete"),
     *("incomplete", "frames", "frames_unnamed", "bpf_ns", "bpf_runs"),
-    *("frontend_cpu_ns", "frontend_rss_bytes", "attach_ns"),
+    *("frontend_cpu_ns", "frontend_rss_bytes", "attach_ns", "notes"),
 ]
 REQUEST_KEYS = [
     *("api", "calls", "errors", "latency_ns", "queued_ns", "throttled_ns", "lock_wait_ns", "cond_wait_ns"),
