@@ -180,3 +180,8 @@ def test_folded_numbers_add_up_whatever_they_round_to() -> None:
 def test_folded_sums_equal_stacks() -> None:
     twice = replace(REPORT, call_sites=(REPORT.call_sites[0],) * 2)
     assert [number for _, number in lines(folded.write, twice)] == [16_000_000]
+
+
+def test_notes_of_what_could_not_be_seen_are_in_the_json() -> None:
+    health = replace(REPORT.health, notes=("some sockets cannot be seen",))
+    assert written(replace(REPORT, health=health))["health"]["notes"] == ["some sockets cannot be seen"]
