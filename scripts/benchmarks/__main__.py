@@ -5,6 +5,7 @@ import os
 
 import libvirt_rows
 import speed
+import stops
 import truth_rows
 from rows import Measure
 
@@ -13,6 +14,7 @@ MEASURES: dict[str, Measure] = {
     "waits": truth_rows.waits,
     "blame": truth_rows.blame,
     "probe": truth_rows.probe,
+    "stops": stops.slow_locks,
     "throughput": speed.throughput,
     "frontend": speed.frontend,
     "report": speed.reporting,
