@@ -118,7 +118,3 @@ def _internal_error() -> int:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ..."
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKLOADS = ROOT / "tests/workloads"
 PATIENCE = 60  # seconds that any one step of a test may take
 Build = Callable[..., Path]  # the fixture of conftest.py
-LOCKWATCH = (sys.executable, "-m", "tracer.cli")
+LOCKWATCH = (sys.executable, "-m", "tracer")
 
 
 def in_mount_namespace(script: str) -> tuple[str, ...]:

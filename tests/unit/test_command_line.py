@@ -1,8 +1,16 @@
 """What the command line says of itself."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tracer.cli import VERBS, run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -28,3 +36,18 @@ def test_no_verb_is_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["top"]) == 2
     assert "top" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_all_is_still_imported_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracer", "attach", "--pid", "1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == -signal.SIGINT

@@ -133,7 +133,7 @@ READERS = [
 
 
 def run_apart(verb: list[str], path: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
-    command = [sys.executable, "-m", "tracer.cli", verb[0], path, *verb[1:]]
+    command = [sys.executable, "-m", "tracer", verb[0], path, *verb[1:]]
     return subprocess.run(command, stderr=subprocess.PIPE, timeout=60, **options)
 
 
