@@ -37,6 +37,37 @@ struct cursor {
     u32 end;
 };
 
+/* A copy of a part of the stack: one read of a kilobyte costs about as much as one of two words, and ten frames may lie
+ * in it.
+ */
+#define COPIED_WORDS 128
+struct stack_copy {
+    u64 start; /* 0: none */
+    u64 words[COPIED_WORDS];
+};
+
+INLINE int is_copied(struct stack_copy *copy, u64 address) {
+    return !(address & 7) && copy->start && address - copy->start <= 8 * (COPIED_WORDS - 2);
+}
+
+/* Copies from `from` on, if that reaches `address`: else from there. */
+INLINE void copy_stack(struct stack_copy *copy, u64 from, u64 address) {
+    u64 start = address - from <= 8 * (COPIED_WORDS - 2) ? from : address;
+    copy->start = read_user(copy->words, sizeof(copy->words), (void *)start) ? 0 : start;
+}
+
+/* Two words of the stack, whose lowest byte in use is at `sp`. */
+INLINE int read_stack(struct stack_copy *copy, u64 sp, u64 address, u64 *words) {
+    if (!is_copied(copy, address))
+        copy_stack(copy, sp & ~7ull, address);
+    if (!is_copied(copy, address))
+        return read_user(words, 16, (void *)address);
+    u64 index = (address - copy->start) >> 3;
+    words[0] = copy->words[index % COPIED_WORDS];
+    words[1] = copy->words[(index + 1) % COPIED_WORDS];
+    return 0;
+}
+
 INLINE u32 step_signal(struct cursor *at) {
     u64 sp = at->sp;
     if (read_user(&at->bp, 8, (void *)(sp + SIGNAL_FRAME_RBP)) ||
@@ -61,7 +92,7 @@ INLINE u32 step_frame_pointer(struct cursor *at) {
 }
 
 /* To the caller by one row: its low 32 bits. */
-INLINE u32 step_row(struct cursor *at, u32 row) {
+INLINE u32 step_row(struct cursor *at, struct stack_copy *copy, u32 row) {
     u32 type = row & 255;
     s64 offset = (s64)(s16)(row >> 16) * 8, slot = (s64)(s8)(row >> 8) * 8;
     u64 cfa, saved[2];
@@ -82,17 +113,15 @@ INLINE u32 step_row(struct cursor *at, u32 row) {
             return END_UNREADABLE;
     } else
         return type == ROW_UNMAPPED ? END_NO_MAPPING : type == ROW_NONE ? END_NO_ROW : END_BAD_ROW;
-    if (read_user(saved, 16, (void *)(cfa - 16)))
-        return END_UNREADABLE;
-    if (slot == -16)
+    if (slot < 0) {
+        if (read_stack(copy, at->sp, cfa + slot, saved))
+            return END_UNREADABLE;
         at->bp = saved[0];
-    else if (slot < 0) {
-        if (read_user(&at->bp, 8, (void *)(cfa + slot)))
-            return END_UNREADABLE;
-    } else if (slot > 0) {
-        if (read_user(&at->bp, 8, (void *)at->bp))
-            return END_UNREADABLE;
     }
+    if (read_stack(copy, at->sp, cfa - 16, saved))
+        return END_UNREADABLE;
+    if (slot > 0 && read_user(&at->bp, 8, (void *)at->bp))
+        return END_UNREADABLE;
     at->sp = cfa;
     at->ip = saved[1];
     at->exact = 0;

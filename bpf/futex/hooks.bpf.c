@@ -93,14 +93,13 @@ int enter_futex_requeue(struct syscall_enter *ctx) {
 /* Also of restart_syscall, which ends what a stop or a signal without a handler interrupted. */
 int exit_futex(struct syscall_exit *ctx) {
     struct ids ids = current_ids();
-    struct thread_state *state = threads.lookup(&ids.tid);
+    struct target *target = traced(ids);
+    struct thread_state *state = target ? threads.lookup(&ids.tid) : 0;
     if (!state)
         return 0;
-    if (state->phase == PHASE_ASLEEP) {
-        struct target *target = traced(ids);
-        if (target)
-            end_sleep(ctx, target, ids, state, ctx->ret, bpf_ktime_get_ns());
-    } else if (state->flags & (WAIT_OVER | THREAD_RELEASES))
+    if (state->phase == PHASE_ASLEEP)
+        end_sleep(ctx, target, ids, state, ctx->ret, bpf_ktime_get_ns());
+    else if (state->flags & (WAIT_OVER | THREAD_RELEASES))
         programs.call(ctx, PROGRAM_WAKE_OVER);
     return 0;
 }
@@ -108,10 +107,10 @@ int exit_futex(struct syscall_exit *ctx) {
 /* Its wait, if one is open, ends with its last sleep. */
 int thread_exit(void *ctx) {
     struct ids ids = current_ids();
-    struct thread_state *state = threads.lookup(&ids.tid);
     if (!traced(ids))
         return 0;
     forget_calls(ids);
+    struct thread_state *state = threads.lookup(&ids.tid);
     if (!state)
         return 0;
     if (state->phase == PHASE_ASLEEP)

@@ -7,6 +7,7 @@ struct walk {
     struct futex_call call;
     struct target target; /* that has called */
     struct cursor at;
+    struct stack_copy copy;
     u32 first_mapping;
     u32 mappings;
     u32 generation; /* of these */
@@ -86,7 +87,7 @@ INLINE u32 find_row(struct walk *walk, u64 pc) {
 }
 
 INLINE u32 step_out(struct walk *walk) {
-    return step_row(&walk->at, find_row(walk, walk->at.ip - (walk->at.exact ? 0 : 1)));
+    return step_row(&walk->at, &walk->copy, find_row(walk, walk->at.ip - (walk->at.exact ? 0 : 1)));
 }
 
 /* Starts the walk and does not return, unless the kernel refuses the tail call. */
@@ -99,6 +100,7 @@ INLINE void take_stack(void *ctx, struct target *target, struct ids ids, struct 
     walk->at.sp = user->sp;
     walk->at.bp = user->bp;
     walk->at.exact = 1;
+    walk->copy.start = 0;
     walk->first_mapping = target->first_mapping;
     walk->mappings = target->mappings;
     walk->generation = target->generation;
