@@ -89,7 +89,9 @@ class Listener:
 
     def _take(self, record: bytes, watchers: Sequence[Watcher]) -> None:
         event = raw.decode(record)
-        if isinstance(event, raw.WaitEvent):
+        if isinstance(event, raw.CallEvent):
+            self._requests.call(event)
+        elif isinstance(event, raw.WaitEvent):
             self._look_at_wait(record, event, watchers)
         elif isinstance(event, raw.ReleaseEvent):
             self._take_release(event, watchers)
@@ -97,8 +99,6 @@ class Listener:
             self._resolver.add_stack(event)
             if event.end == NO_MAPPING:
                 self._outgrown.add(event.pid)
-        elif isinstance(event, raw.CallEvent):
-            self._requests.call(event)
         elif isinstance(event, raw.ExecEvent):
             self.ended(event.pid, "the target runs another program now")
 

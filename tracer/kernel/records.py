@@ -275,14 +275,14 @@ OUTCOMES = ("woken", "timeout", "interrupted")  # by enum outcome
 def decode(raw: bytes) -> Event:
     """One record of the event ring. Raises ValueError for a type that the header does not have."""
     (kind,) = TYPE.unpack_from(raw)
+    if kind == EVENT_CALL:
+        return CallEvent._make(CALL_EVENT.packing.unpack(raw))
     if kind == EVENT_WAIT:
         return WaitEvent._make(WAIT_EVENT.packing.unpack(raw))
     if kind == EVENT_RELEASE:
         return ReleaseEvent._make(RELEASE_EVENT.packing.unpack(raw))
     if kind == EVENT_STACK:
         return _stack(raw)
-    if kind == EVENT_CALL:
-        return CallEvent._make(CALL_EVENT.packing.unpack(raw))
     if kind == EVENT_EXEC:
         return ExecEvent._make(EXEC_EVENT.packing.unpack(raw))
     raise ValueError(f"event of unknown type {kind}")

@@ -56,7 +56,7 @@ class Backlog:
     of a large program take to read. Beyond `limit` records they stay in the ring, lost when it is full.
     """
 
-    def __init__(self, ring: RingReader, limit: int = 1_000_000, seconds: float = 0.05) -> None:
+    def __init__(self, ring: RingReader, limit: int = 1_000_000, seconds: float = 0.2) -> None:
         self._ring = ring
         self._limit = limit
         self._seconds = seconds

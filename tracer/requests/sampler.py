@@ -13,7 +13,7 @@ from tracer.requests.sockdiag import UnreadBytes
 from tracer.requests.throttle import Sample
 
 INTERVAL_SECONDS = 0.01
-QUIET_INTERVAL_SECONDS = 0.03  # where nothing was unread
+QUIET_INTERVAL_SECONDS = 0.05  # where nothing was unread
 SHARE = 50  # looks take at most one part in so many of a CPU: a machine may have a great many sockets
 LONGEST_LOOK_NS = 1_000_000_000
 SAMPLES_KEPT = 1 << 16  # of each socket with unread bytes: eleven minutes of them

@@ -13,7 +13,9 @@ from tracer.requests.throttle import ReadCall, Sample, unread_since
 # that were read before it have had this long to end.
 LONGEST_CALL_NS = 60 * 10**9
 SETTLING_NS = 10 * 10**9
-TLS_RECORD = 22  # bytes: header, type and tag of TLS 1.3; libvirt sends a message as a record, or as a few
+# Bytes of a message on the network beside its own: header, type and tag of a record of TLS 1.3, as one of which
+# libvirt sends most messages. What SASL makes of one depends on the mechanism.
+MORE_BYTES = {Security.NONE: 0, Security.TLS: 22, Security.SASL: None}
 KEPT_CALLS = 200_000  # of a connection
 
 
@@ -38,11 +40,14 @@ class Samples(Protocol):
 
 @dataclass(slots=True)
 class Connection:
-    """A client object's socket, and the calls that came through it lately: (call, request)."""
+    """A client object's socket, and the calls that came through it lately: (received, bytes, request).
+
+    `more_bytes`: of each message, see MORE_BYTES.
+    """
 
     inode: int
-    security: Security
-    calls: list[tuple[ReadCall, int]] = field(default_factory=list)
+    more_bytes: int | None
+    calls: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Throttled:
@@ -64,11 +69,10 @@ class Throttled:
             self._looked_up.add(event.client)
             self._look_up(event.client)
         connection = self._clients.get(event.client)
-        if connection is None or connection.security is Security.SASL or not event.received:
+        if connection is None or connection.more_bytes is None or not event.received:
             return
         if len(connection.calls) < KEPT_CALLS:
-            record = TLS_RECORD if connection.security is Security.TLS else 0
-            connection.calls.append((ReadCall(event.received, event.bytes + record), event.request))
+            connection.calls.append((event.received, event.bytes + connection.more_bytes, event.request))
 
     def _look_up(self, client: int) -> None:
         """An address may be another client's by now: then the old one's calls are settled first."""
@@ -79,7 +83,7 @@ class Throttled:
             self._settle(known, time.monotonic_ns())
         security = found.security if found.inode in self._samples.connections else Security.NONE
         self.encrypted += security is Security.SASL
-        self._clients[client] = Connection(found.inode, security)
+        self._clients[client] = Connection(found.inode, MORE_BYTES[security])
 
     def tick(self, now: int) -> None:
         """To be called every few seconds: clients are looked up anew, and now and then calls settled."""
@@ -102,9 +106,10 @@ class Throttled:
     def _settle(self, connection: Connection, until: int) -> None:
         connection.calls.sort()
         samples = self._samples.take(connection.inode, until)
-        since = unread_since(samples, [call for call, _ in connection.calls]) if samples else []
-        for (call, request), start in zip(connection.calls, since, strict=False):
+        calls = [ReadCall(received, size) for received, size, _ in connection.calls] if samples else []
+        since = unread_since(samples, calls)
+        for (received, _, request), start in zip(connection.calls, since, strict=False):
             if start is not None:
-                self._sums[request] += max(call.received - start, 0)
+                self._sums[request] += max(received - start, 0)
         until = max(until, self._samples.oldest(connection.inode) - 1)  # what was read before has no sample
-        connection.calls = [entry for entry in connection.calls if entry[0].received > until]
+        connection.calls = [call for call in connection.calls if call[0] > until]
