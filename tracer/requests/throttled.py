@@ -13,8 +13,8 @@ from tracer.requests.throttle import ReadCall, Sample, unread_since
 # that were read before it have had this long to end.
 LONGEST_CALL_NS = 60 * 10**9
 SETTLING_NS = 10 * 10**9
-# Bytes of a message on the network beside its own. Most messages are one record of TLS 1.3, with its header, type
-# and tag. What SASL makes of a message depends on the mechanism.
+# Bytes of a message on the network beside its own. Most messages are one record of TLS 1.3, with its header,
+# type and tag. What SASL makes of a message depends on the mechanism.
 MORE_BYTES = {Security.NONE: 0, Security.TLS: 22, Security.SASL: None}
 KEPT_CALLS = 200_000  # of a connection
 
