@@ -35,7 +35,8 @@ def module() -> Iterator[Module]:
         "\n".join((bpf_folder() / part).read_text() for part in (*HEADERS, TABLES, "sched.bpf.c")) + PROGRAM
     )
     definitions = {f"{name}_CAPACITY": 1 for name in CAPACITIES}
-    definitions |= {"OWN_PID": os.getpid(), "TASK_RUN_DELAY": offset, "EVENT_PAGES": 1}
+    definitions |= {"TARGET_PLACES": 1, "TARGET_AREAS": 2, "EVENT_PAGES": 1}
+    definitions |= {"OWN_PID": os.getpid(), "TASK_RUN_DELAY": offset}
     module = Module(compiler.compile_module(text, definitions), Plan(Parts(sched=True)))
     module.load("serve")
     compiler.attach_tracepoint(module.bcc, "syscalls:sys_enter_getpgid", "serve")
