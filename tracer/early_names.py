@@ -13,7 +13,8 @@ from tracer.totals import way_of
 
 INTERVAL_NS = 100_000_000
 SHARE = 200
-"""Looks take at most one part in so many of the time."""
+"""Looks take at most one part in so many of a CPU. By the clock on the wall, where others keep the CPU from a
+look, the next would come too late for a process that ends."""
 
 LONGEST_NAMING_NS = 50_000_000
 """What is left then is named at the next look: events pile up meanwhile."""
@@ -45,11 +46,13 @@ class EarlyNames:
         resolver: Resolver,
         finder: BlockedFinder,
         clock: Callable[[], int] = time.monotonic_ns,
+        cpu_clock: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self._kernel = kernel
         self._resolver = resolver
         self._finder = finder
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._named: set[tuple[int, int, int]] = set()
         self._sites: dict[tuple[int, int], Site] = {}
         self._tries: Counter[tuple[int, int]] = Counter()
@@ -57,16 +60,16 @@ class EarlyNames:
 
     def tick(self) -> None:
         """Looks, when it is time to."""
-        started = self._clock()
-        if started < self._due_ns:
+        if self._clock() < self._due_ns:
             return
+        started_cpu = self._cpu_clock()
         waits, states = self._kernel.first_stacks(), self._kernel.threads()
-        read = self._clock()
+        reading_ns, read = self._cpu_clock() - started_cpu, self._clock()
         self._name(waits, read + LONGEST_NAMING_NS)
         self._look_at_waited(states)
         self._finder.find(states, read, SETTLED_NS)
         self._finder.forget_ended(states)
-        self._due_ns = self._clock() + max(INTERVAL_NS, SHARE * (read - started))
+        self._due_ns = self._clock() + max(INTERVAL_NS, SHARE * reading_ns)
 
     def _name(self, waits: Mapping[raw.WaitKey, int], end_ns: int) -> None:
         for key, stack in waits.items():

@@ -30,7 +30,7 @@ SETTLED_NS = (
 )
 LASTING_NS = SECOND  # a wait that still lasts is told first after the threshold, or this
 SCAN_NS = 100_000_000
-SCAN_SHARE = 20  # scans take at most one part in so many of the frontend's time
+SCAN_SHARE = 20  # scans take at most one part in so many of a CPU
 NO_MAPPING = STACK_ENDS.index(StackEnd.NO_MAPPING)
 
 
@@ -196,7 +196,7 @@ class Listener:
 
     def _scan(self, watchers: Sequence[Watcher]) -> None:
         """Looks for waits that are over but not closed, for those that last, and for deadlocks."""
-        started = time.monotonic_ns()
+        started_cpu = time.thread_time_ns()
         states = self._kernel.threads()
         for tid, state in states.items():
             if state.phase == raw.PHASE_BETWEEN and self._is_settled(state):
@@ -204,7 +204,7 @@ class Listener:
         self._tell_lasting(states, watchers)
         self._place_held(watchers)
         self._finder.forget_ended(states)
-        took = time.monotonic_ns() - started
+        took = time.thread_time_ns() - started_cpu
         self._next_scan_ns = self._now_ns + max(SCAN_NS, SCAN_SHARE * took)
 
     def _is_settled(self, state: raw.ThreadState) -> bool:

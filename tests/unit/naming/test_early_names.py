@@ -77,7 +77,7 @@ class Recorded:
 
     def early_names(self) -> EarlyNames:
         clock: Callable[[], int] = lambda: self.now  # noqa: E731
-        return EarlyNames(self, cast(Resolver, self), cast(BlockedFinder, self), clock)
+        return EarlyNames(self, cast(Resolver, self), cast(BlockedFinder, self), clock, clock)
 
 
 def look_again(recorded: Recorded, names: EarlyNames, after_ns: int = INTERVAL_NS) -> None:
