@@ -177,8 +177,7 @@ int reply_queued(struct pt_regs *ctx) {
 
 /* virThreadJobSet(name): the text is a constant of the daemon. */
 int job_named(struct pt_regs *ctx) {
-    struct call *call = current_call(current_ids().tid);
-    u64 request = call ? call->request : 0, name = PT_REGS_PARM1(ctx);
+    u64 request = current_request(current_ids().tid), name = PT_REGS_PARM1(ctx);
     if (request)
         job_names.update(&request, &name);
     return 0;

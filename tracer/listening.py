@@ -102,9 +102,12 @@ class Listener:
         elif isinstance(event, raw.ExecEvent):
             self.ended(event.pid, "the target runs another program now")
 
+    def _site(self, event: raw.WaitEvent) -> Site:
+        return self._resolver.site(way_of(event), event.stack)
+
     def _look_at_wait(self, record: bytes, event: raw.WaitEvent, watchers: Sequence[Watcher]) -> None:
         """Another like it needs no look, unless its stack is not known or idle waits are mixed in there."""
-        site = self._resolver.site(way_of(event), event.stack)
+        site = self._site(event)
         self._resolver.threads[event.pid].saw(event.tid, event.comm)
         if self._idle_stacks.saw(event, site.kind, self._resolver.stack(event.stack)):
             self._alike.forget()
@@ -217,7 +220,7 @@ class Listener:
         corrects = (tid, state.started) in self._told
         self._told[tid, state.started] = state.ended
         event = self.event_of(tid, state)
-        self._tell_wait(event, self._resolver.site(way_of(event), event.stack), watchers, corrects)
+        self._tell_wait(event, self._site(event), watchers, corrects)
 
     def event_of(self, tid: int, state: raw.ThreadState) -> raw.WaitEvent:
         """The event that the kernel side would send if the wait were closed now."""
@@ -250,7 +253,7 @@ class Listener:
         for tid, state in states.items():
             if state.phase == raw.PHASE_BETWEEN and state.ended - state.started >= self._config.threshold_ns:
                 event = self.event_of(tid, state)
-                site = self._resolver.site(way_of(event), event.stack)
+                site = self._site(event)
                 self._add_wait(event, site)
                 self._tell_ended(event, site, watchers)
         for word in tuple(self._held.words):

@@ -219,8 +219,7 @@ INLINE void tell_releases(struct ids ids, struct release_due *due, u64 stack) {
     struct release_event release = {
         .type = EVENT_RELEASE, .pid = ids.pid, .tid = ids.tid, .operation = due->operation, .time = due->time};
     release.stack = stack;
-    struct call *call = current_call(ids.tid);
-    release.request = call ? call->request : 0;
+    release.request = current_request(ids.tid);
     bpf_get_current_comm(release.comm, sizeof(release.comm));
     tell_charge(&release, &due->first);
     tell_charge(&release, &due->second);

@@ -67,6 +67,15 @@ INLINE struct word_state *open_word(u32 pid, u64 word) {
     return known ? known : words.lookup_or_try_init(&key, &fresh);
 }
 
+/* The call that a thread serves, or has served last; null where it is known of none. */
+INLINE struct call *current_call(u32 tid);
+
+/* 0: none. */
+INLINE u64 current_request(u32 tid) {
+    struct call *call = current_call(tid);
+    return call ? call->request : 0;
+}
+
 #ifndef WITH_REQUESTS
 INLINE struct call *current_call(u32 tid) {
     return 0;

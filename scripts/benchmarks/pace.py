@@ -4,7 +4,6 @@ What else a machine does changes from second to second: each trace is compared w
 before and just after it, and the median of many such comparisons comes with an interval.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,6 +68,4 @@ def _pace_now(program: Program, pace: Pace) -> float:
 
 def _progress(program: Program) -> Progress:
     program.go()
-    line = program.lines.next()
-    assert line is not None, "the program died"
-    return Progress(**json.loads(line))
+    return Progress(**program.result())

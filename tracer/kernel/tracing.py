@@ -56,6 +56,7 @@ class KernelTracing:
         self.module = module
         self._capacity = module.plan.capacity
         self._areas = {pid: Areas(2 * number) for number, pid in enumerate(module.plan.targets)}
+        self._places = module.plan.places
         self._generations = itertools.count(1)
         self._written = (0, 0)
         self.table_full = 0
@@ -113,10 +114,8 @@ class KernelTracing:
 
     def _enter(self, pid: int, target: int) -> None:
         """In the place of a pid: the kernel writes it as one word."""
-        place = pid % self.module.plan.places
-        syscalls.update(
-            self.module.map_fd("target_places"), struct.pack("<I", place), struct.pack("<Q", target)
-        )
+        place, value = struct.pack("<I", pid % self._places), struct.pack("<Q", target)
+        syscalls.update(self.module.map_fd("target_places"), place, value)
 
     def begin(self, tid: int, state: raw.ThreadState) -> None:
         """Enters the wait of a thread that sleeps already, unless its next one has been seen."""

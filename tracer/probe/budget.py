@@ -19,7 +19,7 @@ SHORTEST_WINDOW_NS = 1_000_000
 MEMORY_NS = 500_000_000  # how fast the smoothed CPU use follows
 FIRST_WINDOW_NS = 1_000_000
 FIRST_CREDIT_NS = 50_000_000  # of the targets' wall time: what may be spent before anything is earned
-SHORTEST_GAP_NS = 90_000_000  # a window costs lockwatch itself 2 ms of a CPU
+SHORTEST_GAP_NS = 90_000_000  # a window costs lockwatch itself about 1 ms of a CPU
 LONGEST_GAP_NS = 1_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""The TCP ports that a process listens on."""
+"""The sockets of a process, and the TCP ports that it listens on."""
 
 import os
 import re

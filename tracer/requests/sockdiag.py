@@ -23,9 +23,8 @@ _attribute = struct.Struct("<HH")  # length, type
 _port = struct.Struct(">H")
 _tcp_request = struct.Struct("<BBBBI")  # family, protocol, extensions, pad, states; then a socket's addresses
 TCP_ADDRESSES = 48  # bytes: the local port comes first
-_tcp_answer = struct.Struct(
-    f"<BBBB{TCP_ADDRESSES}xIIIII"
-)  # family... timer; expires, unread, unsent, uid, inode
+# Family, state, timer, retransmits; addresses; expires, unread, unsent, user, inode.
+_tcp_answer = struct.Struct(f"<BBBB{TCP_ADDRESSES}xIIIII")
 
 
 class Unread(NamedTuple):
